@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace athena::crypto {
+
+/// `n` bytes from the system's random source. Ends the process if there is none: nothing safe can follow.
+std::string random_bytes(std::size_t n);
+/// 32 bytes.
+std::string sha256(std::string_view bytes);
+/// Equal, in time that depends on the lengths alone.
+bool constant_time_equal(std::string_view a, std::string_view b) noexcept;
+
+}  // namespace athena::crypto

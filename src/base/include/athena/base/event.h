@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <utility>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+
+#include <athena/base/async.h>
+
+namespace athena {
+
+/// Wakes one waiting coroutine on the same loop. Not thread-safe: an Event belongs to one loop.
+///
+/// set() resumes the waiter inline, inside the call: whatever set() stands in must be ready to see the world changed
+/// when it returns. That saves a turn of the loop for each request. An Event that is set stays set until reset().
+class Event {
+ public:
+  Event() = default;
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  bool is_set() const noexcept { return set_; }
+  void reset() noexcept { set_ = false; }
+
+  /// Marks the event and resumes the waiter, if there is one, before it returns.
+  void set() {
+    set_ = true;
+    if (waiter_) std::exchange(waiter_, nullptr)();
+  }
+
+  /// Returns when the event is set. At most one coroutine may wait at a time.
+  Task<> wait() {
+    if (set_) co_return;
+    co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
+        [this](auto handler) { waiter_ = std::move(handler); }, use_task);
+  }
+
+ private:
+  std::move_only_function<void()> waiter_;
+  bool set_ = false;
+};
+
+}  // namespace athena

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <athena/base/async.h>
+#include <athena/base/cancellation.h>
+#include <athena/base/clock.h>
+#include <athena/base/loop.h>
+#include <athena/driver/rows.h>
+#include <athena/driver/target.h>
+#include <athena/query/schema.h>
+#include <athena/query/statement.h>
+
+namespace athena::driver {
+
+/// How a statement is to be run.
+struct Call {
+  TimePoint deadline;                    ///< the answer must be there by then; statement_timeout afterwards
+  Cancellation* cancellation = nullptr;  ///< borrowed; outlives the stream. Null: nobody goes away
+  query::NameRules names;
+  bool read_only = false;   ///< the database must refuse writes
+};
+
+/// SQL as a caller wrote it.
+struct Native {
+  std::string text;
+  std::vector<query::Scalar> params;  ///< $1 …; sqlite also takes ?1
+  std::string schema_name;            ///< first in the search path while it runs; empty: the client's own
+};
+
+enum class StatementKind : std::uint8_t { select, insert, update, del, merge, ddl, utility, transaction_control, copy };
+/// What a text of SQL does: for rights, cache invalidation, and refusing transaction control.
+struct SqlFacts {
+  std::vector<StatementKind> statements;
+  std::vector<query::Table> reads, writes;  ///< as written: schema may be empty
+  bool is_volatile = false;                 ///< calls a function that may write
+  bool writes_anything() const noexcept;
+};
+
+/// One table's row of GET /schema/constraints.
+struct ConstraintInfo {
+  std::string schema, table, name, type;  ///< type: PRIMARY KEY, UNIQUE, FOREIGN KEY, CHECK
+  std::vector<std::string> columns;
+  std::string foreign_schema, foreign_table;
+  std::vector<std::string> foreign_columns;
+  std::string definition;
+};
+
+struct Health {
+  bool usable = false;          ///< a statement would be tried now
+  std::uint32_t connections = 0, busy = 0;
+  std::string last_error;       ///< for operators: no credentials
+};
+
+/// Something that the driver did or met. The gateway makes log lines and metrics of it.
+struct Event {
+  enum class Kind : std::uint8_t {
+    connected, connect_failed, connection_lost, statement_cancelled, cancel_absorbed, retried, schema_loaded,
+    schema_load_failed, prepared_again, pool_exhausted
+  } kind;
+  std::string_view target;  ///< masked
+  std::string detail;
+  std::uint64_t count = 1;
+};
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  /// Called on any loop; must not block.
+  virtual void observe(const Event& event) noexcept = 0;
+};
+
+/// What a backend may use. One for each loop.
+struct Runtime {
+  Loop& loop;
+  Observer& observer;
+};
+
+/// A client's database as one loop sees it. Not thread-safe: it belongs to its loop, so nothing in it is locked.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// Runs a statement of the common language. Errors: see query::to_sql, and 4xx.
+  virtual Async<std::unique_ptr<RowStream>> execute(query::Statement statement, Call call) = 0;
+  /// Runs SQL as written, on a connection of its own that is reset before anyone else gets it. Several statements are one
+  /// transaction; next() gives the last result set. Errors carry `position` in characters of the caller's text.
+  virtual Async<std::unique_ptr<RowStream>> execute(Native native, Call call) = 0;
+  /// How many rows the filter matches. `kind` is not none.
+  virtual Async<std::uint64_t> count(query::Select select, query::Count kind, Call call) = 0;
+
+  /// The tables, waiting for the first load within the deadline. `refresh`: newer than now.
+  virtual Async<std::shared_ptr<const query::Schema>> schema(Call call, bool refresh = false) = 0;
+  virtual Async<std::vector<ConstraintInfo>> constraints(Call call) = 0;
+  /// What the text would do. Errors: syntax_error with position, limit_exceeded.
+  virtual Result<SqlFacts> analyze(std::string_view text) const = 0;
+
+  virtual Health health() const = 0;
+  /// Closes everything; statements that run are cancelled. Waits for background work.
+  virtual Task<> stop() = 0;
+};
+
+/// What a kind of database can do: used by errors and by the capability list.
+struct Capabilities {
+  bool raw_sql = false, transactions = false, schemas = false, regex = false, full_text = false, arrays = false,
+       returning = false, estimates = false;
+};
+
+/// State that all loops of one client share: connection budget, schema snapshot. Thread-safe.
+class SharedState {
+ public:
+  virtual ~SharedState() = default;
+};
+
+struct BackendKind {
+  std::string_view name;
+  std::span<const std::string_view> aliases;
+  Capabilities can;
+  /// Once for each client. Opens nothing yet.
+  std::shared_ptr<SharedState> (*share)(const Target& target);
+  /// Once for each client and loop; connections open when they are first needed.
+  std::unique_ptr<Backend> (*open)(Target target, std::shared_ptr<SharedState> shared, Runtime runtime);
+};
+
+/// The one list: driver/src/backends.cpp.
+std::span<const BackendKind> backend_kinds() noexcept;
+/// By name or alias, case-insensitive; null: unknown.
+const BackendKind* find_backend_kind(std::string_view name) noexcept;
+
+}  // namespace athena::driver

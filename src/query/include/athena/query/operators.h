@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace athena::query {
+
+/// The filter operators (contract 4). One row each in operators.cpp: spelling, aliases, operands, and how each language
+/// writes it. Readers, printers, docs and tests read the row; a language without a spelling answers unsupported_operator.
+enum class Op : std::uint8_t {
+  eq, neq, gt, gte, lt, lte, like, ilike, match, imatch, in, nin, is, isdistinct, contains, contained_by, overlaps,
+  fts, plfts, phfts, wfts, starts_with, between
+};
+
+enum class Arity : std::uint8_t {
+  one,   ///< a scalar
+  list,  ///< an array; empty matches nothing (in) or everything (nin)
+  two,   ///< lower and upper bound
+  word,  ///< `is`: null, not_null, true, false, unknown
+  json   ///< an array, an object, or a literal of the database
+};
+
+struct OpRow {
+  Op op;
+  std::string_view name;                     ///< "eq", "containedBy"
+  std::span<const std::string_view> aliases;  ///< "=", "cd", …
+  Arity arity;
+  /// Templates: `{c}` column, `{1}` first operand, `{2}` second. Empty: not expressible.
+  std::string_view postgres;
+  std::string_view sqlite;
+};
+
+std::span<const OpRow> operator_rows() noexcept;
+const OpRow& operator_row(Op op) noexcept;
+/// By name or alias; case-insensitive. Null: unknown.
+const OpRow* find_operator(std::string_view name) noexcept;
+
+}  // namespace athena::query
