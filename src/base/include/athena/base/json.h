@@ -18,6 +18,8 @@ class Document;
 
 /// A value in a Document: a cheap view, valid as long as the document and the text it was read from.
 /// Numbers keep their digits: nothing is converted until somebody asks (docs/adr/0002-own-json-reader.md).
+/// A Value that does not exist (a member that is not there) is a null without text, elements or members, so that
+/// `body["sort"]["field"].is_string()` is safe to ask.
 class Value {
  public:
   Kind kind() const noexcept;
@@ -59,7 +61,8 @@ class Value {
   Iterator begin() const noexcept;
   Iterator end() const noexcept;
 
-  /// The member of an object by name, or a Value for which exists() is false. With duplicates the last one counts.
+  /// The member of an object by name, or a Value for which exists() is false (also if this is no object). With duplicates
+  /// the last one counts. Looks at every member: iterate instead of asking for many names of a large object.
   Value operator[](std::string_view name) const noexcept;
   bool exists() const noexcept { return document_ != nullptr; }
 
@@ -73,8 +76,8 @@ class Value {
 };
 
 struct Limits {
-  std::uint32_t max_depth = 64;
-  std::uint32_t max_nodes = 1'000'000;
+  std::uint32_t max_depth = 64;         ///< arrays and objects within each other
+  std::uint32_t max_nodes = 1'000'000;  ///< values and names of members
 };
 
 /// A parsed JSON text (RFC 8259, strict: one value, valid UTF-8, no NUL inside strings, no trailing bytes).
@@ -94,12 +97,13 @@ class Document {
  private:
   friend class Value;
   friend class Reader;
-  /// Pre-order: a container is followed by its children; `next` is the node after the whole subtree.
+  /// Pre-order: a container is followed by its children (a member is two nodes, its name and its value); `next` is the
+  /// node after the whole subtree.
   struct Node {
     const char* text;     ///< string: unescaped; others: source
     std::uint32_t size;   ///< bytes of text
-    std::uint32_t next;
-    std::uint32_t count;  ///< children of a container
+    std::uint32_t next;   ///< while a container is being read: the container around it
+    std::uint32_t count;  ///< elements or members of a container
     std::uint32_t raw_begin, raw_end;  ///< offsets in the source
     Kind kind;
     bool truth;
@@ -108,7 +112,7 @@ class Document {
 
   std::string_view source_;
   std::vector<Node> nodes_;
-  std::vector<std::unique_ptr<char[]>> unescaped_;  ///< stable homes of strings that had escapes
+  std::unique_ptr<char[]> unescaped_;  ///< the strings that had escapes; they stay put when the document is moved
 };
 
 }  // namespace athena::json
