@@ -135,7 +135,7 @@ constexpr std::size_t kFallback = kIndex[static_cast<std::size_t>(Code::internal
 std::span<const ErrorRow> error_rows() noexcept { return kRows; }
 
 const ErrorRow& error_row(Code code) noexcept {
-  const std::size_t at = static_cast<std::size_t>(code) - kFirst;  // wraps for smaller ones, and so fails the test below
+  const std::size_t at = static_cast<std::size_t>(code) - kFirst;  // a smaller one wraps around, and is not found either
   const bool known = at < kIndex.size() && kIndex[at] != kNoRow;
   return kRows[known ? kIndex[at] : kFallback];
 }

@@ -198,7 +198,8 @@ class Reader {
   /// Adds a node for the source from `begin` to at_.
   bool add(Kind kind, const char* begin, std::string_view text) {
     if (document_.nodes_.size() >= limits_.max_nodes) {
-      return refuse(Code::limit_exceeded, begin, "The JSON has more than " + std::to_string(limits_.max_nodes) + " values");
+      return refuse(Code::limit_exceeded, begin,
+                    "The JSON has more than " + std::to_string(limits_.max_nodes) + " values");
     }
     document_.nodes_.push_back({.text = text.data(),
                                 .size = static_cast<std::uint32_t>(text.size()),
@@ -237,7 +238,10 @@ class Reader {
   bool literal(std::string_view word, Kind kind) {
     const char* begin = at_;
     for (const char c : word) {
-      if (at_ == end_ || *at_ != c) return at_ = begin, expected("a value");
+      if (at_ == end_ || *at_ != c) {
+        at_ = begin;
+        return expected("a value");
+      }
       ++at_;
     }
     return add(kind, begin, word);
@@ -372,7 +376,8 @@ class Reader {
         ++column;
       }
     }
-    error_.emplace(code, std::move(text) + " (line " + std::to_string(line) + ", column " + std::to_string(column) + ")");
+    text += " (line " + std::to_string(line) + ", column " + std::to_string(column) + ")";
+    error_.emplace(code, std::move(text));
     return false;
   }
 

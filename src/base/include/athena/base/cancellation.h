@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <functional>
 #include <utility>
@@ -33,11 +34,14 @@ class Cancellation {
     handler_ = nullptr;
   }
 
-  /// Runs `handler` if the request is cancelled while the Watch lives. The caller checks cancelled() first.
+  /// Runs `handler` if the request is cancelled while the Watch lives. The caller checks cancelled() first. Watches do not
+  /// overlap: the second would take the place of the first, and leave nobody to be woken when it goes.
   class Watch {
    public:
     Watch(Cancellation* cancellation, std::move_only_function<void()> handler) : cancellation_(cancellation) {
-      if (cancellation_) cancellation_->handler_ = std::move(handler);
+      if (!cancellation_) return;
+      assert(!cancellation_->handler_);
+      cancellation_->handler_ = std::move(handler);
     }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
