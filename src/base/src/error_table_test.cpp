@@ -31,7 +31,9 @@ constexpr auto kNames = []<std::size_t... N>(std::index_sequence<N...>) {
   return std::array<std::string_view, kNumbers>{name_of<Code{static_cast<std::uint16_t>(N)}>()...};
 }(std::make_index_sequence<kNumbers>());
 
-const ErrorRow& row(Code code) { return error_row(code); }
+const ErrorRow& row(Code code) {
+  return error_row(code);
+}
 
 TEST(ErrorTable, answers_internal_error_for_a_number_that_is_no_code) {
   for (const int number : {0, 100, 130, 408, 508, 65535}) {
@@ -73,8 +75,7 @@ TEST(ErrorTable, keeps_the_texts_that_clients_compare) {
   EXPECT_EQ(row(Code::foreign_key_violation).message,
             "The operation references a non-existent or inaccessible resource");
   EXPECT_EQ(row(Code::not_null_violation).message, "A required field is missing");
-  EXPECT_EQ(row(Code::check_constraint_violation).message,
-            "The provided value does not meet the required constraints");
+  EXPECT_EQ(row(Code::check_constraint_violation).message, "The provided value does not meet the required constraints");
   EXPECT_EQ(row(Code::undefined_column).message, "The specified column does not exist");
   EXPECT_EQ(row(Code::undefined_table).message, "The specified table does not exist");
   EXPECT_EQ(row(Code::connection_error).message, "Database connection issue");
@@ -85,20 +86,48 @@ TEST(ErrorTable, keeps_the_texts_that_clients_compare) {
 
 TEST(ErrorTable, keeps_the_statuses_of_the_contract) {
   const std::pair<Code, int> statuses[] = {
-      {Code::malformed_json, 400},       {Code::payload_too_large, 413},     {Code::headers_too_large, 431},
-      {Code::uri_too_long, 414},         {Code::request_timeout, 408},       {Code::unsupported_media_type, 415},
-      {Code::expectation_failed, 417},   {Code::result_too_large, 413},      {Code::http_version_not_supported, 505},
-      {Code::too_many_affected, 409},    {Code::nothing_matched, 404},       {Code::transfer_coding_not_implemented, 501},
-      {Code::admin_not_configured, 503}, {Code::invalid_admin_key, 401},     {Code::api_key_required, 401},
-      {Code::invalid_api_key, 401},      {Code::inactive_api_key, 401},      {Code::expired_api_key, 401},
-      {Code::insufficient_rights, 403},  {Code::rate_limited, 429},          {Code::api_key_client_mismatch, 403},
-      {Code::unknown_client, 400},       {Code::client_frozen, 403},         {Code::missing_client_header, 400},
-      {Code::route_not_found, 404},      {Code::method_not_allowed, 405},    {Code::direct_target_refused, 403},
-      {Code::unique_violation, 409},     {Code::foreign_key_violation, 422}, {Code::insufficient_privilege, 403},
-      {Code::undefined_table, 400},      {Code::undefined_function, 400},    {Code::statement_timeout, 504},
-      {Code::deadlock_detected, 409},    {Code::connection_error, 503},      {Code::too_many_connections, 503},
-      {Code::pool_timeout, 503},         {Code::write_outcome_unknown, 503}, {Code::database_error, 500},
-      {Code::internal_error, 500},       {Code::deadline_exceeded, 504},     {Code::cancelled, 499},
+      {Code::malformed_json, 400},
+      {Code::payload_too_large, 413},
+      {Code::headers_too_large, 431},
+      {Code::uri_too_long, 414},
+      {Code::request_timeout, 408},
+      {Code::unsupported_media_type, 415},
+      {Code::expectation_failed, 417},
+      {Code::result_too_large, 413},
+      {Code::http_version_not_supported, 505},
+      {Code::too_many_affected, 409},
+      {Code::nothing_matched, 404},
+      {Code::transfer_coding_not_implemented, 501},
+      {Code::admin_not_configured, 503},
+      {Code::invalid_admin_key, 401},
+      {Code::api_key_required, 401},
+      {Code::invalid_api_key, 401},
+      {Code::inactive_api_key, 401},
+      {Code::expired_api_key, 401},
+      {Code::insufficient_rights, 403},
+      {Code::rate_limited, 429},
+      {Code::api_key_client_mismatch, 403},
+      {Code::unknown_client, 400},
+      {Code::client_frozen, 403},
+      {Code::missing_client_header, 400},
+      {Code::route_not_found, 404},
+      {Code::method_not_allowed, 405},
+      {Code::direct_target_refused, 403},
+      {Code::unique_violation, 409},
+      {Code::foreign_key_violation, 422},
+      {Code::insufficient_privilege, 403},
+      {Code::undefined_table, 400},
+      {Code::undefined_function, 400},
+      {Code::statement_timeout, 504},
+      {Code::deadlock_detected, 409},
+      {Code::connection_error, 503},
+      {Code::too_many_connections, 503},
+      {Code::pool_timeout, 503},
+      {Code::write_outcome_unknown, 503},
+      {Code::database_error, 500},
+      {Code::internal_error, 500},
+      {Code::deadline_exceeded, 504},
+      {Code::cancelled, 499},
   };
   for (const auto& [code, status] : statuses) EXPECT_EQ(row(code).status, status) << row(code).id;
 }
@@ -145,7 +174,9 @@ TEST(Result, passes_an_error_on_with_everything_in_it) {
   EXPECT_EQ(failed.error().row().status, 400);
 }
 
-TEST(Result, passes_the_value_on) { EXPECT_EQ(quarter(8), 2); }
+TEST(Result, passes_the_value_on) {
+  EXPECT_EQ(quarter(8), 2);
+}
 
 }  // namespace
 }  // namespace athena

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <gtest/gtest.h>
 
 #include <athena/base/bounded_queue.h>
 #include <athena/base/cancellation.h>
@@ -26,7 +26,9 @@ Task<> wait_and_note(Event& event, Trace& trace) {
   trace.emplace_back("woken");
 }
 
-void spawn(Loop& loop, Task<> task) { asio::co_spawn(loop.executor(), std::move(task), asio::detached); }
+void spawn(Loop& loop, Task<> task) {
+  asio::co_spawn(loop.executor(), std::move(task), asio::detached);
+}
 
 TEST(Event, resumes_the_waiter_inside_set) {
   Loop loop;
@@ -112,16 +114,17 @@ Task<> wait_with_local(Event& event, bool& ended) {
   co_await event.wait();
 }
 
-TEST(Event, destroys_a_coroutine_that_still_waits_when_it_goes) {
+TEST(Event, has_a_coroutine_that_still_waits_destroyed_when_it_goes) {
   Loop loop;
   bool ended = false;
-  {
-    Event event;
-    spawn(loop, wait_with_local(event, ended));
-    asio::post(loop.executor(), [&] { loop.stop(); });
-    loop.run();
+  auto event = std::make_unique<Event>();
+  spawn(loop, wait_with_local(*event, ended));
+  asio::post(loop.executor(), [&] {
     EXPECT_FALSE(ended);
-  }
+    event.reset();
+    asio::post(loop.executor(), [&] { loop.stop(); });
+  });
+  loop.run();
   EXPECT_TRUE(ended);
 }
 
@@ -139,7 +142,9 @@ TEST(Cancellation, runs_the_handler_once_and_keeps_the_first_reason) {
 TEST(Cancellation, does_not_call_a_watch_that_is_gone) {
   Cancellation cancellation;
   int calls = 0;
-  { const Cancellation::Watch watch(&cancellation, [&] { ++calls; }); }
+  {
+    const Cancellation::Watch watch(&cancellation, [&] { ++calls; });
+  }
   cancellation.cancel(CancelReason::client_gone);
   EXPECT_EQ(calls, 0);
   cancellation.reset();

@@ -108,8 +108,9 @@ TEST(Json, refuses_numbers_that_the_grammar_does_not_know) {
 }
 
 TEST(Json, refuses_half_a_surrogate_pair_and_the_escaped_nul) {
-  for (const std::string_view text : {"\"\\ud800\"", "\"\\udc00\"", "\"\\ud800x\"", "\"\\ud800\\n\"", "\"\\ud800\\ud800\"",
-                                      "\"\\ud800\\u0041\"", "\"\\udfff\\ud800\"", "\"\\uD83D\""}) {
+  for (const std::string_view text :
+       {"\"\\ud800\"", "\"\\udc00\"", "\"\\ud800x\"", "\"\\ud800\\n\"", "\"\\ud800\\ud800\"", "\"\\ud800\\u0041\"",
+        "\"\\udfff\\ud800\"", "\"\\uD83D\""}) {
     expect_error(text, Code::invalid_encoding, "A \\u escape is half of a surrogate pair (line 1, column 2)");
   }
   expect_error("[\"a\\u0000\"]", Code::invalid_encoding,
@@ -118,9 +119,9 @@ TEST(Json, refuses_half_a_surrogate_pair_and_the_escaped_nul) {
 }
 
 TEST(Json, refuses_bytes_that_are_not_utf8) {
-  for (const std::string_view bad : {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x80\x80",
-                                     "\xe2\x82", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x80\x80\x80", "\xf0\x9f\x98",
-                                     "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xfe"}) {
+  for (const std::string_view bad :
+       {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x80\x80", "\xe2\x82", "\xed\xa0\x80",
+        "\xed\xbf\xbf", "\xf0\x80\x80\x80", "\xf0\x9f\x98", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xfe"}) {
     for (const std::string_view before : {"", "a", "0123456789abcdef", "\xc3\xa4"}) {
       const std::string text = "\"" + std::string(before) + std::string(bad) + "\"";
       const Error error = error_of(text);
@@ -132,7 +133,8 @@ TEST(Json, refuses_bytes_that_are_not_utf8) {
 
 TEST(Json, never_repeats_more_than_a_byte_of_the_input) {
   const std::string secret = "supersecretsupersecret";
-  for (const std::string& text : {"{" + secret, "[\"" + secret + "\" " + secret, "\"" + secret, "{\"" + secret + "\"}"}) {
+  for (const std::string& text :
+       {"{" + secret, "[\"" + secret + "\" " + secret, "\"" + secret, "{\"" + secret + "\"}"}) {
     const Error error = error_of(text);
     EXPECT_EQ(error.code, Code::malformed_json);
     EXPECT_FALSE(error.error.contains("super")) << error.error;
@@ -202,7 +204,8 @@ TEST(Json, does_not_iterate_over_scalars) {
 }
 
 TEST(Json, reads_each_kind) {
-  const std::string_view text = " { \"n\" : null , \"t\":true,\"f\":false,\"i\":-0,\"s\":\"x\",\"a\":[ ],\"o\":{ } }\r\n\t";
+  const std::string_view text =
+      " { \"n\" : null , \"t\":true,\"f\":false,\"i\":-0,\"s\":\"x\",\"a\":[ ],\"o\":{ } }\r\n\t";
   const auto document = Document::parse(text);
   ASSERT_TRUE(document);
   const Value root = document->root();
@@ -235,7 +238,10 @@ TEST(Json, undoes_escapes_and_keeps_them_in_the_raw_text) {
   ASSERT_TRUE(document);
   std::vector<std::string_view> strings, raws;
   for (const Value value : document->root()) strings.push_back(value.as_string()), raws.push_back(value.raw());
-  EXPECT_EQ(strings, (std::vector<std::string_view>{"\"\\/\b\f\n\r\t", "Aä€😀", "a\x7f" "b", "plain"}));
+  EXPECT_EQ(strings, (std::vector<std::string_view>{"\"\\/\b\f\n\r\t", "Aä€😀",
+                                                    "a\x7f"
+                                                    "b",
+                                                    "plain"}));
   EXPECT_EQ(raws[1], R"("\u0041\u00e4\u20AC\ud83d\ude00")");
 }
 

@@ -5,10 +5,14 @@ namespace athena {
 Loop::Loop() : timer_(context_.get_executor()), work_(context_.get_executor()) {}
 Loop::~Loop() = default;
 
-void Loop::run() { context_.run(); }
+void Loop::run() {
+  context_.run();
+}
 
 // The work guard stays: giving it up is not thread-safe, and stop() alone ends run().
-void Loop::stop() { context_.stop(); }
+void Loop::stop() {
+  context_.stop();
+}
 
 Loop::Handle Loop::watch(Watcher watcher) {
   auto shared = std::make_shared<Watcher>(std::move(watcher));

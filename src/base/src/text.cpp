@@ -16,11 +16,21 @@ constexpr std::size_t kNearestMaxBytes = 64;
 constexpr char kUpperHex[] = "0123456789ABCDEF";
 constexpr char kLowerHex[] = "0123456789abcdef";
 
-constexpr bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
-constexpr bool is_lower(char c) noexcept { return c >= 'a' && c <= 'z'; }
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool is_blank(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
-constexpr char lower(char c) noexcept { return is_upper(c) ? static_cast<char>(c + ('a' - 'A')) : c; }
+constexpr bool is_upper(char c) noexcept {
+  return c >= 'A' && c <= 'Z';
+}
+constexpr bool is_lower(char c) noexcept {
+  return c >= 'a' && c <= 'z';
+}
+constexpr bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_blank(char c) noexcept {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+constexpr char lower(char c) noexcept {
+  return is_upper(c) ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 constexpr int hex_value(char c) noexcept {
   if (is_digit(c)) return c - '0';
@@ -77,9 +87,8 @@ std::optional<Integer> parse_integer(std::string_view digits) noexcept {
 }  // namespace
 
 bool iequals(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return lower(x) == lower(y);
-         });
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string to_lower(std::string_view text) {
@@ -110,8 +119,8 @@ std::string snake_case(std::string_view name) {
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (i > 0 && is_upper(name[i])) {
       const char before = name[i - 1];
-      const bool starts_a_word = is_lower(before) || is_digit(before) ||
-                                 (is_upper(before) && i + 1 < name.size() && is_lower(name[i + 1]));
+      const bool starts_a_word =
+          is_lower(before) || is_digit(before) || (is_upper(before) && i + 1 < name.size() && is_lower(name[i + 1]));
       if (starts_a_word) snake += '_';
     }
     snake += lower(name[i]);
@@ -181,8 +190,12 @@ std::string base64(std::string_view bytes) {
   return encoded;
 }
 
-std::optional<std::uint64_t> parse_u64(std::string_view digits) noexcept { return parse_integer<std::uint64_t>(digits); }
-std::optional<std::int64_t> parse_i64(std::string_view digits) noexcept { return parse_integer<std::int64_t>(digits); }
+std::optional<std::uint64_t> parse_u64(std::string_view digits) noexcept {
+  return parse_integer<std::uint64_t>(digits);
+}
+std::optional<std::int64_t> parse_i64(std::string_view digits) noexcept {
+  return parse_integer<std::int64_t>(digits);
+}
 
 std::optional<std::string> url_decode(std::string_view text, bool plus_is_space) {
   std::string decoded;

@@ -17,7 +17,8 @@ using namespace std::string_literals;
 using Names = std::vector<std::string_view>;
 
 TEST(Text, refuses_numbers_that_do_not_fit_or_are_something_else) {
-  for (const std::string_view bad : {"", " ", "+1", "-1", "1 ", " 1", "1.0", "1e3", "0x1", "18446744073709551616", "a"}) {
+  for (const std::string_view bad :
+       {"", " ", "+1", "-1", "1 ", " 1", "1.0", "1e3", "0x1", "18446744073709551616", "a"}) {
     EXPECT_EQ(parse_u64(bad), std::nullopt) << bad;
   }
   for (const std::string_view bad : {"", "-", "--1", "+1", "1-", "9223372036854775808", "-9223372036854775809"}) {
@@ -56,8 +57,9 @@ TEST(Text, decodes_what_it_encoded) {
 }
 
 TEST(Text, tells_utf8_from_other_bytes) {
-  for (const std::string_view bad : {"\x80", "\xc0\xaf", "\xc3", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                                     "\xf4\x90\x80\x80", "\xff", "01234567\xff", "0123456\xc3", "\xe2\x82\xac\xe2\x82"}) {
+  for (const std::string_view bad :
+       {"\x80", "\xc0\xaf", "\xc3", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xff",
+        "01234567\xff", "0123456\xc3", "\xe2\x82\xac\xe2\x82"}) {
     EXPECT_FALSE(is_utf8(bad)) << hex(bad);
   }
   for (const std::string_view good : {"", "a", "01234567", "012345678", "ä", "€", "😀", "\xc2\x80", "\xed\x9f\xbf",
@@ -137,7 +139,8 @@ std::size_t slow_distance(std::string_view a, std::string_view b) {
         continue;
       }
       d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
   return d[a.size()][b.size()];

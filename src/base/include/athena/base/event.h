@@ -17,8 +17,9 @@ namespace athena {
 /// when it returns (the Event itself may be gone by then). That saves a turn of the loop for each request. An Event that
 /// is set stays set until reset().
 ///
-/// A coroutine that waits is kept alive by its Event alone, and destroyed with it. So an Event that lives in the very
-/// coroutine that waits on it has to be set before the loop goes, or both leak.
+/// A coroutine that waits is kept alive by its Event alone. An Event that goes has it destroyed at the next turn of the
+/// loop, so it must not outlive the loop; and one that lives in the very coroutine that waits on it has to be set before
+/// the loop goes, or both leak.
 class Event {
  public:
   Event() = default;
