@@ -57,7 +57,7 @@ TEST(Buffer, grants_at_least_what_is_asked_for) {
   EXPECT_EQ(buffer.size(), 1000U);
 }
 
-TEST(Buffer, takes_bytes_from_itself_after_a_partial_drop_without_growing) {
+TEST(Buffer, reuses_its_room_after_partial_drops_without_growing) {
   Buffer buffer(1024);
   const std::size_t capacity = buffer.capacity();
   for (int i = 0; i < 1000; ++i) {

@@ -16,7 +16,9 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(std::size_t capacity) { reserve(capacity); }
   Buffer(Buffer&& o) noexcept
-      : data_(std::exchange(o.data_, nullptr)), begin_(std::exchange(o.begin_, 0)), end_(std::exchange(o.end_, 0)),
+      : data_(std::exchange(o.data_, nullptr)),
+        begin_(std::exchange(o.begin_, 0)),
+        end_(std::exchange(o.end_, 0)),
         capacity_(std::exchange(o.capacity_, 0)) {}
   /// What was moved from is empty, however it was moved.
   Buffer& operator=(Buffer&& o) noexcept {

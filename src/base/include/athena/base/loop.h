@@ -32,8 +32,8 @@ class Loop {
   void stop();
 
   using Watcher = std::function<void(TimePoint now)>;
-  /// Calls `watcher` at each tick until the handle is destroyed (on the loop's thread, which may be inside the watcher).
-  /// A watcher that is added during a tick is called from the next one on. Watchers must not throw.
+  /// Calls `watcher` at each tick until the handle is destroyed (on the loop's thread, which may be inside the
+  /// watcher). A watcher that is added during a tick is called from the next one on. Watchers must not throw.
   class Handle {
    public:
     Handle() = default;
