@@ -56,8 +56,8 @@ class Suites:
         folder, report = self.results / label, self.results / f"{label}.xml"
         folder.mkdir()
         environment = dict(environment or self.environment, GTEST_OUTPUT=f"json:{folder}/")
-        subprocess.run(["ctest", "--test-dir", self.build, "-L", f"^{label}$", "--output-on-failure", "--no-tests=error",
-                        "-j", str(os.cpu_count()), "--output-junit", report], stdin=subprocess.DEVNULL, env=environment)
+        subprocess.run(["ctest", "--test-dir", self.build, "-L", f"^{label}$", "--output-on-failure",
+                        "--no-tests=error", "-j", str(os.cpu_count()), "--output-junit", report], stdin=subprocess.DEVNULL, env=environment)
         if not report.exists():
             return 0, 1
         binaries = {name: binary for name, _, binary in self.ctest()}
@@ -84,7 +84,8 @@ class Suites:
     def write_coverage(self):
         profiles = [str(p) for p in (self.build / "profiles").glob("*.profraw")]
         merged, report = self.build / "merged.profdata", self.build / "report.txt"
-        subprocess.run(["llvm-profdata-19", "merge", "-o", merged, "-f", "-"], input="\n".join(profiles).encode(), check=True)
+        subprocess.run(["llvm-profdata-19", "merge", "-o", merged, "-f", "-"], input="\n".join(profiles).encode(),
+                       check=True)
         binaries = [self.build / "athena", *sorted(self.build.glob("src/*/*_tests"))]
         objects = [word for binary in binaries[1:] for word in ("-object", binary)]
         with report.open("wb") as out:
