@@ -38,7 +38,7 @@ function(athena_install_package)
   endforeach()
   include(CMakePackageConfigHelpers)
   install(TARGETS ${installed} EXPORT athena-targets FILE_SET HEADERS COMPONENT development)
-  install(EXPORT athena-targets NAMESPACE athena:: 
+  install(EXPORT athena-targets NAMESPACE athena::
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/athena COMPONENT development)
   configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/athena-config.cmake.in
     ${CMAKE_BINARY_DIR}/athena-config.cmake INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/athena)

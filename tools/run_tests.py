@@ -57,7 +57,8 @@ class Suites:
         folder.mkdir()
         environment = dict(environment or self.environment, GTEST_OUTPUT=f"json:{folder}/")
         subprocess.run(["ctest", "--test-dir", self.build, "-L", f"^{label}$", "--output-on-failure",
-                        "--no-tests=error", "-j", str(os.cpu_count()), "--output-junit", report], stdin=subprocess.DEVNULL, env=environment)
+                        "--no-tests=error", "-j", str(os.cpu_count()), "--output-junit", report],
+                       stdin=subprocess.DEVNULL, env=environment)
         if not report.exists():
             return 0, 1
         binaries = {name: binary for name, _, binary in self.ctest()}
@@ -95,10 +96,10 @@ class Suites:
 
 
 class Services:
-    """The real servers of a suite: started before it, stopped after it if they did not run already."""
+    """The real servers of a suite, stopped after it. A suite finds them in ATHENA_TEST_POSTGRES and the like."""
 
     def __init__(self, names, environment):
-        self.names, self.environment, self.started = names, environment, []
+        self.names, self.environment = names, environment
 
     def call(self, *words):
         done = subprocess.run([sys.executable, ROOT / "tools/services.py", *words], stdin=subprocess.DEVNULL,
@@ -107,11 +108,13 @@ class Services:
 
     def __enter__(self):
         environment = dict(self.environment)
-        environment["ATHENA_SERVICES"] = self.call("start", *self.names)
+        for name in self.names:
+            environment[f"ATHENA_TEST_{name.upper()}"] = json.loads(self.call("start", name))["uri"]
         return environment
 
     def __exit__(self, *_):
-        self.call("stop", *self.names)
+        for name in reversed(self.names):
+            self.call("stop", name)
 
 
 def count_gtest(report):

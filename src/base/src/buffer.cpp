@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 
 namespace athena {
 
 void Buffer::make_room(std::size_t n) {
   const std::size_t used = size();
+  // A length that went wrong, not a need: the sums below must not wrap around.
+  if (n > std::numeric_limits<std::size_t>::max() / 2 - capacity_) std::abort();
   if (begin_ > 0 && capacity_ - used >= n && begin_ >= used) {  // compacting must not cost more than it frees
     std::memcpy(data_, data_ + begin_, used);
   } else {

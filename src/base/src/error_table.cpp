@@ -11,8 +11,10 @@ using enum LogLevel;
 
 /// number, enumerator (which is the wire code too), status, retryable, level, message. The number stands here once more
 /// because clients and documents quote it: renumbering an enumerator must not pass unnoticed.
-#define ATHENA_ROW(number, name, status, retryable, level, message) \
-  ErrorRow { Code{number}, "ATH-" #number, #name, status, retryable, level, message }
+#define ATHENA_ROW(number, name, status, retryable, level, message)        \
+  ErrorRow {                                                               \
+    Code{number}, "ATH-" #number, #name, status, retryable, level, message \
+  }
 
 /// Retryable means that nothing was done and that waiting may help: never for an outcome that is unknown, nor where the
 /// same request would only be slow again.
@@ -59,8 +61,7 @@ constexpr ErrorRow kRows[] = {
     ATHENA_ROW(208, insufficient_rights, 403, false, info, "The API key does not grant the rights that this needs"),
     ATHENA_ROW(209, rate_limited, 429, true, info, "Too many requests"),
     // 3xx: routing
-    ATHENA_ROW(301, missing_client_header, 400, false, debug,
-               "X-Athena-Client header is required and cannot be empty"),
+    ATHENA_ROW(301, missing_client_header, 400, false, debug, "X-Athena-Client header is required and cannot be empty"),
     ATHENA_ROW(302, unknown_client, 400, false, info, "Unknown client"),
     ATHENA_ROW(303, client_frozen, 403, false, info, "The client is frozen"),
     ATHENA_ROW(304, route_not_found, 404, false, debug, "There is no such route"),
@@ -132,10 +133,13 @@ constexpr std::size_t kFallback = kIndex[static_cast<std::size_t>(Code::internal
 
 }  // namespace
 
-std::span<const ErrorRow> error_rows() noexcept { return kRows; }
+std::span<const ErrorRow> error_rows() noexcept {
+  return kRows;
+}
 
 const ErrorRow& error_row(Code code) noexcept {
-  const std::size_t at = static_cast<std::size_t>(code) - kFirst;  // wraps for smaller ones, and so fails the test below
+  const std::size_t at =
+      static_cast<std::size_t>(code) - kFirst;  // a smaller one wraps around, and is not found either
   const bool known = at < kIndex.size() && kIndex[at] != kNoRow;
   return kRows[known ? kIndex[at] : kFallback];
 }

@@ -22,11 +22,21 @@ constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t kMaxReserved = 4096;
 constexpr std::size_t kBytesPerNode = 4;  // what dense bodies have; sparser ones waste a little, briefly
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20; }
-constexpr bool is_ascii(char c) noexcept { return static_cast<unsigned char>(c) < 0x80; }
-constexpr bool is_high_surrogate(std::uint32_t unit) noexcept { return unit >= 0xd800 && unit < 0xdc00; }
-constexpr bool is_low_surrogate(std::uint32_t unit) noexcept { return unit >= 0xdc00 && unit < 0xe000; }
+constexpr bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_control(char c) noexcept {
+  return static_cast<unsigned char>(c) < 0x20;
+}
+constexpr bool is_ascii(char c) noexcept {
+  return static_cast<unsigned char>(c) < 0x80;
+}
+constexpr bool is_high_surrogate(std::uint32_t unit) noexcept {
+  return unit >= 0xd800 && unit < 0xdc00;
+}
+constexpr bool is_low_surrogate(std::uint32_t unit) noexcept {
+  return unit >= 0xdc00 && unit < 0xe000;
+}
 
 /// What follows a backslash → the byte that it stands for; 0: not an escape (\u is handled on its own).
 constexpr std::array<char, 256> kEscapes = [] {
@@ -73,7 +83,8 @@ char* put_utf8(char* to, std::uint32_t point) noexcept {
   return to;
 }
 
-/// Undoes the escapes of `raw`, which have been checked. Writes at most raw.size() bytes; returns the place behind them.
+/// Undoes the escapes of `raw`, which have been checked. Writes at most raw.size() bytes; returns the place behind
+/// them.
 char* unescape(std::string_view raw, char* to) noexcept {
   const char *at = raw.data(), *const end = at + raw.size();
   for (;;) {
@@ -97,7 +108,8 @@ char* unescape(std::string_view raw, char* to) noexcept {
   }
 }
 
-/// The first byte from `at` that a string cannot simply contain: a quote, a backslash, a control, or not ASCII; or `end`.
+/// The first byte from `at` that a string cannot simply contain: a quote, a backslash, a control, or not ASCII; or
+/// `end`.
 inline const char* skip_plain(const char* at, const char* end) noexcept {
 #if defined(__SSE2__)
   const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(' ');
@@ -183,22 +195,40 @@ class Reader {
   bool value() {
     if (at_ == end_) return expected("a value");
     switch (*at_) {
-      case '{': return open(Kind::object);
-      case '[': return open(Kind::array);
-      case '"': return string();
-      case 't': return literal("true", Kind::boolean);
-      case 'f': return literal("false", Kind::boolean);
-      case 'n': return literal("null", Kind::null);
-      case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+      case '{':
+        return open(Kind::object);
+      case '[':
+        return open(Kind::array);
+      case '"':
+        return string();
+      case 't':
+        return literal("true", Kind::boolean);
+      case 'f':
+        return literal("false", Kind::boolean);
+      case 'n':
+        return literal("null", Kind::null);
+      case '-':
+      case '0':
+      case '1':
+      case '2':
+      case '3':
+      case '4':
+      case '5':
+      case '6':
+      case '7':
+      case '8':
+      case '9':
         return number();
-      default: return expected("a value");  // a switch over bytes, not over an enum
+      default:
+        return expected("a value");  // a switch over bytes, not over an enum
     }
   }
 
   /// Adds a node for the source from `begin` to at_.
   bool add(Kind kind, const char* begin, std::string_view text) {
     if (document_.nodes_.size() >= limits_.max_nodes) {
-      return refuse(Code::limit_exceeded, begin, "The JSON has more than " + std::to_string(limits_.max_nodes) + " values");
+      return refuse(Code::limit_exceeded, begin,
+                    "The JSON has more than " + std::to_string(limits_.max_nodes) + " values");
     }
     document_.nodes_.push_back({.text = text.data(),
                                 .size = static_cast<std::uint32_t>(text.size()),
@@ -237,7 +267,10 @@ class Reader {
   bool literal(std::string_view word, Kind kind) {
     const char* begin = at_;
     for (const char c : word) {
-      if (at_ == end_ || *at_ != c) return at_ = begin, expected("a value");
+      if (at_ == end_ || *at_ != c) {
+        at_ = begin;
+        return expected("a value");
+      }
       ++at_;
     }
     return add(kind, begin, word);
@@ -372,7 +405,8 @@ class Reader {
         ++column;
       }
     }
-    error_.emplace(code, std::move(text) + " (line " + std::to_string(line) + ", column " + std::to_string(column) + ")");
+    text += " (line " + std::to_string(line) + ", column " + std::to_string(column) + ")";
+    error_.emplace(code, std::move(text));
     return false;
   }
 
@@ -386,9 +420,13 @@ class Reader {
   std::optional<Error> error_;
 };
 
-Result<Document> Document::parse(std::string_view text, Limits limits) { return Reader(text, limits).read(); }
+Result<Document> Document::parse(std::string_view text, Limits limits) {
+  return Reader(text, limits).read();
+}
 
-Kind Value::kind() const noexcept { return document_ ? document_->nodes_[at_].kind : Kind::null; }
+Kind Value::kind() const noexcept {
+  return document_ ? document_->nodes_[at_].kind : Kind::null;
+}
 
 bool Value::as_bool() const noexcept {
   assert(is_bool());
@@ -411,7 +449,9 @@ std::string_view Value::raw() const noexcept {
   return document_->source_.substr(node.raw_begin, node.raw_end - node.raw_begin);
 }
 
-std::size_t Value::size() const noexcept { return document_ ? document_->nodes_[at_].count : 0; }
+std::size_t Value::size() const noexcept {
+  return document_ ? document_->nodes_[at_].count : 0;
+}
 
 Value::Iterator Value::begin() const noexcept {
   if (!is_array() && !is_object()) return end();
@@ -429,7 +469,9 @@ Value::Iterator Value::end() const noexcept {
   return it;
 }
 
-Value Value::Iterator::operator*() const noexcept { return Value(document_, members_ ? at_ + 1 : at_); }
+Value Value::Iterator::operator*() const noexcept {
+  return Value(document_, members_ ? at_ + 1 : at_);
+}
 
 std::string_view Value::Iterator::key() const noexcept {
   assert(members_);

@@ -30,7 +30,9 @@ std::size_t clean_prefix(std::string_view text) noexcept {
     // min(byte, 0x1f) == byte  ⇔  byte ≤ 0x1f, unsigned
     const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, control), bytes);
     const __m128i hit = _mm_or_si128(low, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
-    if (const int mask = _mm_movemask_epi8(hit)) return i + static_cast<std::size_t>(__builtin_ctz(static_cast<unsigned>(mask)));
+    if (const auto mask = static_cast<unsigned>(_mm_movemask_epi8(hit))) {
+      return i + static_cast<std::size_t>(__builtin_ctz(mask));
+    }
   }
 #endif
   while (i < text.size() && !kEscape[static_cast<unsigned char>(text[i])]) ++i;

@@ -5,10 +5,12 @@ namespace athena {
 Loop::Loop() : timer_(context_.get_executor()), work_(context_.get_executor()) {}
 Loop::~Loop() = default;
 
-void Loop::run() { context_.run(); }
+void Loop::run() {
+  context_.run();
+}
 
+// The work guard stays: giving it up is not thread-safe, and stop() alone ends run().
 void Loop::stop() {
-  work_.reset();
   context_.stop();
 }
 
@@ -23,22 +25,25 @@ void Loop::arm() {
   armed_ = true;
   timer_.expires_after(kTick);
   timer_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
-    const TimePoint now = Clock::now();
-    for (auto it = watchers_.begin(); it != watchers_.end();) {
-      if (auto watcher = it->lock()) {
-        (*watcher)(now);
-        ++it;
-      } else {
-        it = watchers_.erase(it);
-      }
-    }
-    if (watchers_.empty()) {
-      armed_ = false;
-    } else {
-      arm();
-    }
+    if (!error) tick();
   });
+}
+
+void Loop::tick() {
+  const TimePoint now = Clock::now();
+  std::list<std::weak_ptr<Watcher>> due;  // apart, since a watcher may add watchers, whose first tick is the next one
+  due.swap(watchers_);
+  for (auto it = due.begin(); it != due.end();) {
+    if (auto watcher = it->lock()) {  // keeps it alive if its handle is destroyed inside the call
+      (*watcher)(now);
+      ++it;
+    } else {
+      it = due.erase(it);
+    }
+  }
+  watchers_.splice(watchers_.begin(), due);
+  armed_ = false;
+  if (!watchers_.empty()) arm();
 }
 
 Task<> Loop::sleep(Duration duration) {

@@ -16,11 +16,21 @@ constexpr std::size_t kNearestMaxBytes = 64;
 constexpr char kUpperHex[] = "0123456789ABCDEF";
 constexpr char kLowerHex[] = "0123456789abcdef";
 
-constexpr bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
-constexpr bool is_lower(char c) noexcept { return c >= 'a' && c <= 'z'; }
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool is_blank(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
-constexpr char lower(char c) noexcept { return is_upper(c) ? static_cast<char>(c + ('a' - 'A')) : c; }
+constexpr bool is_upper(char c) noexcept {
+  return c >= 'A' && c <= 'Z';
+}
+constexpr bool is_lower(char c) noexcept {
+  return c >= 'a' && c <= 'z';
+}
+constexpr bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_blank(char c) noexcept {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+constexpr char lower(char c) noexcept {
+  return is_upper(c) ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 constexpr int hex_value(char c) noexcept {
   if (is_digit(c)) return c - '0';
@@ -29,25 +39,27 @@ constexpr int hex_value(char c) noexcept {
 }
 
 /// How many edits still look like a misspelling: none for one letter, one up to four, two up to seven, then three.
-constexpr std::size_t tolerated_edits(std::size_t length) noexcept { return std::min<std::size_t>(3, (length + 1) / 3); }
+constexpr std::size_t tolerated_edits(std::size_t length) noexcept {
+  return std::min<std::size_t>(3, (length + 1) / 3);
+}
 
 /// Edits (insert, remove, replace, swap neighbours) that make `a` from `b`, ASCII case aside, or limit + 1 if there are
-/// more than `limit`. Only a band of 2 * limit + 1 cells of each row is looked at. Both are at most kNearestMaxBytes long.
+/// more than `limit`. Of each row only a band of 2 * limit + 1 cells is looked at. Both are kNearestMaxBytes at most.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) noexcept {
   const std::size_t too_far = limit + 1;
   if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) > limit) return too_far;
-  using Row = std::array<std::size_t, kNearestMaxBytes + 1>;
-  Row rows[3];
+  while (!a.empty() && !b.empty() && lower(a.front()) == lower(b.front())) a.remove_prefix(1), b.remove_prefix(1);
+  while (!a.empty() && !b.empty() && lower(a.back()) == lower(b.back())) a.remove_suffix(1), b.remove_suffix(1);
+  std::array<std::array<std::size_t, kNearestMaxBytes + 1>, 3> rows;  // what lies outside the band is too far
   for (auto& row : rows) row.fill(too_far);
   for (std::size_t j = 0; j <= std::min(limit, b.size()); ++j) rows[0][j] = j;
+  std::size_t best_above = 0;
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    Row& row = rows[i % 3];
-    const Row& above = rows[(i + 2) % 3];
-    const Row& two_above = rows[(i + 1) % 3];
+    auto& row = rows[i % 3];
+    const auto &above = rows[(i + 2) % 3], &two_above = rows[(i + 1) % 3];
     const std::size_t from = i > limit ? i - limit : 1, to = std::min(b.size(), i + limit);
-    row.fill(too_far);
-    if (i <= limit) row[0] = i;
-    std::size_t best = row[0];
+    row[from - 1] = i <= limit ? i : too_far;
+    std::size_t best = row[from - 1];
     for (std::size_t j = from; j <= to; ++j) {
       const bool same = lower(a[i - 1]) == lower(b[j - 1]);
       std::size_t cost = std::min({above[j - 1] + (same ? 0 : 1), above[j] + 1, row[j - 1] + 1, too_far});
@@ -57,8 +69,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
       row[j] = cost;
       best = std::min(best, cost);
     }
-    // A swap looks two rows back, so one row that is too far does not decide; with a limit of three it is rare and cheap.
-    if (best > limit && *std::ranges::min_element(above) > limit) return too_far;
+    if (best > limit && best_above > limit) return too_far;  // two rows, since a swap reaches over one
+    best_above = best;
   }
   return std::min(rows[a.size() % 3][b.size()], too_far);
 }
@@ -75,9 +87,8 @@ std::optional<Integer> parse_integer(std::string_view digits) noexcept {
 }  // namespace
 
 bool iequals(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return lower(x) == lower(y);
-         });
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string to_lower(std::string_view text) {
@@ -108,8 +119,8 @@ std::string snake_case(std::string_view name) {
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (i > 0 && is_upper(name[i])) {
       const char before = name[i - 1];
-      const bool starts_a_word = is_lower(before) || is_digit(before) ||
-                                 (is_upper(before) && i + 1 < name.size() && is_lower(name[i + 1]));
+      const bool starts_a_word =
+          is_lower(before) || is_digit(before) || (is_upper(before) && i + 1 < name.size() && is_lower(name[i + 1]));
       if (starts_a_word) snake += '_';
     }
     snake += lower(name[i]);
@@ -179,8 +190,12 @@ std::string base64(std::string_view bytes) {
   return encoded;
 }
 
-std::optional<std::uint64_t> parse_u64(std::string_view digits) noexcept { return parse_integer<std::uint64_t>(digits); }
-std::optional<std::int64_t> parse_i64(std::string_view digits) noexcept { return parse_integer<std::int64_t>(digits); }
+std::optional<std::uint64_t> parse_u64(std::string_view digits) noexcept {
+  return parse_integer<std::uint64_t>(digits);
+}
+std::optional<std::int64_t> parse_i64(std::string_view digits) noexcept {
+  return parse_integer<std::int64_t>(digits);
+}
 
 std::optional<std::string> url_decode(std::string_view text, bool plus_is_space) {
   std::string decoded;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -15,10 +16,15 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(std::size_t capacity) { reserve(capacity); }
   Buffer(Buffer&& o) noexcept
-      : data_(std::exchange(o.data_, nullptr)), begin_(std::exchange(o.begin_, 0)), end_(std::exchange(o.end_, 0)),
+      : data_(std::exchange(o.data_, nullptr)),
+        begin_(std::exchange(o.begin_, 0)),
+        end_(std::exchange(o.end_, 0)),
         capacity_(std::exchange(o.capacity_, 0)) {}
+  /// What was moved from is empty, however it was moved.
   Buffer& operator=(Buffer&& o) noexcept {
-    std::swap(data_, o.data_), std::swap(begin_, o.begin_), std::swap(end_, o.end_), std::swap(capacity_, o.capacity_);
+    Buffer taken(std::move(o));
+    std::swap(data_, taken.data_), std::swap(begin_, taken.begin_);
+    std::swap(end_, taken.end_), std::swap(capacity_, taken.capacity_);
     return *this;
   }
   ~Buffer() { std::free(data_); }
@@ -38,8 +44,12 @@ class Buffer {
   }
   /// How many bytes grab() can give without moving anything.
   std::size_t room() const noexcept { return capacity_ - end_; }
-  void commit(std::size_t n) noexcept { end_ += n; }
+  void commit(std::size_t n) noexcept {
+    assert(n <= room());
+    end_ += n;
+  }
 
+  /// `bytes` must not be part of this buffer.
   void append(std::string_view bytes) {
     if (bytes.empty()) return;
     std::memcpy(grab(bytes.size()), bytes.data(), bytes.size());
@@ -51,11 +61,15 @@ class Buffer {
   }
   /// Removes `n` bytes from the front; n ≤ size().
   void drop_front(std::size_t n) noexcept {
+    assert(n <= size());
     begin_ += n;
     if (begin_ == end_) begin_ = end_ = 0;
   }
   /// Keeps the first `n` bytes; n ≤ size().
-  void truncate(std::size_t n) noexcept { end_ = begin_ + n; }
+  void truncate(std::size_t n) noexcept {
+    assert(n <= size());
+    end_ = begin_ + n;
+  }
   void clear() noexcept { begin_ = end_ = 0; }
   /// Empties it, and gives memory beyond `keep` back to the system.
   void recycle(std::size_t keep) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <functional>
 #include <utility>
@@ -11,8 +12,8 @@ enum class CancelReason : std::uint8_t { none, client_gone, deadline, shutdown }
 
 /// Says to whoever works for a request that nobody waits for the answer any more. Belongs to one loop.
 ///
-/// The session (or the deadline) calls cancel(); whoever currently waits on the request's behalf has put a handler here,
-/// which must wake it. One handler at a time: requests wait in one place.
+/// The session (or the deadline) calls cancel(); whoever currently waits on the request's behalf has put a handler
+/// here, which must wake it. One handler at a time: requests wait in one place.
 class Cancellation {
  public:
   Cancellation() = default;
@@ -33,11 +34,14 @@ class Cancellation {
     handler_ = nullptr;
   }
 
-  /// Runs `handler` if the request is cancelled while the Watch lives. The caller checks cancelled() first.
+  /// Runs `handler` if the request is cancelled while the Watch lives. The caller checks cancelled() first. Watches do
+  /// not overlap: the second would take the place of the first, and leave nobody to be woken when it goes.
   class Watch {
    public:
     Watch(Cancellation* cancellation, std::move_only_function<void()> handler) : cancellation_(cancellation) {
-      if (cancellation_) cancellation_->handler_ = std::move(handler);
+      if (!cancellation_) return;
+      assert(!cancellation_->handler_);
+      cancellation_->handler_ = std::move(handler);
     }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;

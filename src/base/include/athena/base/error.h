@@ -9,8 +9,9 @@
 
 namespace athena {
 
-/// Everything that can go wrong, by who is at fault: 1xx the request, 2xx the caller, 3xx routing, 4xx the database, 5xx us.
-/// Each enumerator has one row in error_table.cpp, which gives it an id, an HTTP status, a wire code and a message.
+/// Everything that can go wrong, by who is at fault: 1xx the request, 2xx the caller, 3xx routing, 4xx the database,
+/// 5xx us. Each enumerator has one row in error_table.cpp, which gives it an id, an HTTP status, a wire code and a
+/// message.
 enum class Code : std::uint16_t {
   // 1xx: the request
   malformed_json = 101,
@@ -111,7 +112,7 @@ struct ErrorRow {
   int status;                  ///< HTTP status
   bool retryable;              ///< the same request may succeed later; 503 and 429 also send Retry-After
   LogLevel level;
-  std::string_view message;    ///< one sentence, the same for each error of this code
+  std::string_view message;  ///< one sentence, the same for each error of this code
 };
 
 /// The catalogue, ordered by code.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstddef>
+#include <cassert>
 #include <functional>
 #include <utility>
 
@@ -14,7 +14,12 @@ namespace athena {
 /// Wakes one waiting coroutine on the same loop. Not thread-safe: an Event belongs to one loop.
 ///
 /// set() resumes the waiter inline, inside the call: whatever set() stands in must be ready to see the world changed
-/// when it returns. That saves a turn of the loop for each request. An Event that is set stays set until reset().
+/// when it returns (the Event itself may be gone by then). That saves a turn of the loop for each request. An Event
+/// that is set stays set until reset().
+///
+/// A coroutine that waits is kept alive by its Event alone. An Event that goes has it destroyed at the next turn of the
+/// loop, so it must not outlive the loop; and one that lives in the very coroutine that waits on it has to be set
+/// before the loop goes, or both leak.
 class Event {
  public:
   Event() = default;
@@ -34,7 +39,11 @@ class Event {
   Task<> wait() {
     if (set_) co_return;
     co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
-        [this](auto handler) { waiter_ = std::move(handler); }, use_task);
+        [this](auto handler) {
+          assert(!waiter_);
+          waiter_ = std::move(handler);
+        },
+        use_task);
   }
 
  private:

@@ -61,8 +61,8 @@ class Value {
   Iterator begin() const noexcept;
   Iterator end() const noexcept;
 
-  /// The member of an object by name, or a Value for which exists() is false (also if this is no object). With duplicates
-  /// the last one counts. Looks at every member: iterate instead of asking for many names of a large object.
+  /// The member of an object by name, or a Value for which exists() is false (also if this is no object). With
+  /// duplicates the last one counts. Looks at every member: iterate instead of asking for many names of a large object.
   Value operator[](std::string_view name) const noexcept;
   bool exists() const noexcept { return document_ != nullptr; }
 
@@ -100,10 +100,10 @@ class Document {
   /// Pre-order: a container is followed by its children (a member is two nodes, its name and its value); `next` is the
   /// node after the whole subtree.
   struct Node {
-    const char* text;     ///< string: unescaped; others: source
-    std::uint32_t size;   ///< bytes of text
-    std::uint32_t next;   ///< while a container is being read: the container around it
-    std::uint32_t count;  ///< elements or members of a container
+    const char* text;                  ///< string: unescaped; others: source
+    std::uint32_t size;                ///< bytes of text
+    std::uint32_t next;                ///< while a container is being read: the container around it
+    std::uint32_t count;               ///< elements or members of a container
     std::uint32_t raw_begin, raw_end;  ///< offsets in the source
     Kind kind;
     bool truth;

@@ -13,7 +13,8 @@ namespace athena::json {
 void append_string(Buffer& out, std::string_view text);
 /// The same without the quotes.
 void append_escaped(Buffer& out, std::string_view text);
-/// Shortest digits that read back as the same double; NaN and infinities become strings ("NaN", "Infinity", "-Infinity").
+/// Shortest digits that read back as the same double; NaN and infinities become strings ("NaN", "Infinity",
+/// "-Infinity").
 void append_double(Buffer& out, double value);
 /// `\x` and lower-case hex digits, as PostgreSQL writes bytea, between quotes.
 void append_bytes(Buffer& out, std::string_view bytes);
@@ -24,8 +25,8 @@ void append_integer(Buffer& out, T value) {
   out.commit(static_cast<std::size_t>(std::to_chars(at, at + 24, value).ptr - at));
 }
 
-/// Writes objects and arrays with the commas in the right places. For everything but the row encoder, which is a loop of
-/// its own. The caller closes what it opens.
+/// Writes objects and arrays with the commas in the right places. For everything but the row encoder, which is a loop
+/// of its own. The caller closes what it opens.
 class Writer {
  public:
   explicit Writer(Buffer& out) : out_(out) {}

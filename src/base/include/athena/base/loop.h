@@ -28,11 +28,12 @@ class Loop {
 
   /// Runs until stop(). Called by the loop's own thread.
   void run();
-  /// Thread-safe. Handlers that are queued are dropped with the loop.
+  /// Thread-safe, and may be called more than once. Handlers that are queued are dropped with the loop.
   void stop();
 
   using Watcher = std::function<void(TimePoint now)>;
-  /// Calls `watcher` at each tick until the handle is destroyed (on the loop's thread, which may be inside the watcher).
+  /// Calls `watcher` at each tick until the handle is destroyed (on the loop's thread, which may be inside the
+  /// watcher). A watcher that is added during a tick is called from the next one on. Watchers must not throw.
   class Handle {
    public:
     Handle() = default;
@@ -48,6 +49,7 @@ class Loop {
 
  private:
   void arm();
+  void tick();
 
   asio::io_context context_{1};
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer_;

@@ -23,8 +23,8 @@ std::string snake_case(std::string_view name);
 /// Valid UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF).
 bool is_utf8(std::string_view text) noexcept;
 
-/// The name in `names` nearest to `wanted`, if near enough to be a misspelling. Bounded work: names beyond 1 000 are not
-/// looked at, names longer than 64 bytes are passed over.
+/// The name in `names` nearest to `wanted`, if near enough to be a misspelling. Bounded work: names beyond 1 000 are
+/// not looked at, names longer than 64 bytes are passed over.
 std::optional<std::string_view> nearest(std::string_view wanted, const std::vector<std::string_view>& names);
 
 std::string hex(std::string_view bytes);

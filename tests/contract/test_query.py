@@ -1,0 +1,131 @@
+"""Raw SQL: /gateway/query and /query/sql (contract 3.5)."""
+import pytest
+from conftest import assert_error
+
+
+def test_select(client):
+    body = client.query("select id, email from users where id <= 2 order by id").json()
+    assert body["message"] == "Query executed" and [row["id"] for row in body["data"]["rows"]] == [1, 2]
+    meta = body["data"]["meta"]
+    assert meta["returned_row_count"] == 2 and meta["statement_count"] == 1 and meta["backend"] in ("postgresql", "sqlite")
+
+
+def test_parameters(client):
+    rows = client.query("select email from users where id = $1", params=[2]).json()["data"]["rows"]
+    assert rows == [{"email": "bob@example.org"}]
+
+
+def test_returning_rows_of_a_write(client):
+    body = client.query("insert into items (item_id, sku) values (501, 'q1') returning item_id, quantity").json()
+    assert body["data"]["rows"] == [{"item_id": 501, "quantity": 1}] and body["data"]["meta"]["rows_affected"] == 1
+    body = client.query("delete from items where item_id = 501").json()
+    assert body["data"]["rows"] == [] and body["data"]["meta"]["rows_affected"] == 1
+
+
+def test_several_statements_are_one_transaction(client):
+    body = client.query("insert into items (item_id, sku) values (601, 'm1'); insert into items (item_id, sku) values (602, 'm2'); select count(*) as n from items where item_id in (601, 602)").json()
+    assert body["data"]["rows"] == [{"n": 2}] and body["data"]["meta"]["statement_count"] == 3
+    reply = client.query("insert into items (item_id, sku) values (603, 'm3'); insert into items (item_id, sku) values (604, 'm1')")
+    assert_error(reply, 409, "unique_violation")
+    assert client.query("select count(*) as n from items where item_id = 603").json()["data"]["rows"] == [{"n": 0}]
+    client.query("delete from items where item_id in (601, 602)")
+
+
+@pytest.mark.parametrize("text", ["begin", "commit", "select 1; rollback", "begin; select 1; commit", "savepoint a"])
+def test_transaction_control_is_refused(client, text):
+    assert_error(client.query(text), 400, "unsupported_statement")
+
+
+def test_syntax_errors_point_into_the_callers_text(pg):
+    body = assert_error(pg.query("select é, from users"), 400, "syntax_error")
+    assert body["details"]["position"] == "11"
+
+
+def test_syntax_error(client):
+    assert_error(client.query("selec 1"), 400, "syntax_error")
+
+
+@pytest.mark.parametrize("text", ["", "   ", ";;", "-- only a comment"])
+def test_nothing_to_run(client, text):
+    assert client.query(text).status_code == 400
+
+
+def test_read_only(client):
+    assert client.query("select 1 as one", read_only=True).json()["data"]["rows"] == [{"one": 1}]
+    reply = client.query("delete from items", read_only=True)
+    assert reply.status_code in (400, 403) and reply.json()["code"] in ("read_only_violation", "insufficient_privilege", "unsupported_statement")
+
+
+def test_no_session_state_leaks(pg):
+    pg.query("set work_mem = '77MB'")
+    pg.query("create temp table leak (id int)")
+    for _ in range(8):
+        assert pg.query("select current_setting('work_mem') as w").json()["data"]["rows"][0]["w"] != "77MB"
+        assert pg.query("select to_regclass('pg_temp.leak') is null as gone").json()["data"]["rows"] == [{"gone": True}]
+
+
+@pytest.mark.parametrize("text", ["copy users from stdin", "copy users to stdout"])
+def test_copy_is_answered_clearly(pg, text):
+    assert_error(pg.query(text), 400, "unsupported_statement")
+    assert pg.query("select 1 as one").status_code == 200
+
+
+@pytest.mark.parametrize("text", ["attach database '/tmp/x.db' as x", "detach database main", "vacuum into '/tmp/x.db'", "pragma journal_mode = delete", "pragma writable_schema = on",
+                                  "select load_extension('x')", "pragma query_only = 0"])
+def test_sqlite_authorizer(lite, text):
+    reply = lite.query(text)
+    assert reply.status_code in (400, 403), reply.text
+    assert reply.json()["code"] in ("unsupported_statement", "insufficient_privilege", "undefined_function")
+
+
+def test_duplicate_and_unnamed_columns(client):
+    rows = client.query("select 1 as a, 2 as b").json()["data"]["rows"]
+    assert rows == [{"a": 1, "b": 2}]
+
+
+def test_ddl_is_seen_at_once(client):
+    client.query("create table made_here (id integer primary key, note text)")
+    try:
+        assert client.insert("made_here", {"id": 1, "note": "n"}).status_code == 200
+        client.query("alter table made_here add column extra text default 'e'")
+        assert client.rows("made_here") == [{"id": 1, "note": "n", "extra": "e"}]
+        client.query("alter table made_here drop column note")
+        assert client.rows("made_here") == [{"id": 1, "extra": "e"}]
+    finally:
+        client.query("drop table made_here")
+    assert_error(client.fetch("made_here"), 400, "undefined_table")
+
+
+def test_query_sql(client):
+    driver = "postgresql" if client.is_postgres else "sqlite"
+    reply = client.send("POST", "/query/sql", {"query": "select count(*) as n from users", "driver": driver, "db_name": "whatever"})
+    body = reply.json()
+    assert body["status"] == "success" and body["message"] == "Successfully executed query"
+    data = body["data"]
+    assert data["rows"] == [{"n": 6}] and data["columns"][0]["name"] == "n" and data["db_name"] == "whatever" and data["driver"] == driver
+    assert data["statement_count"] == 1 and data["returned_row_count"] == 1 and data["duration_ms"] >= 0
+
+
+def test_query_sql_without_header_uses_db_name(athena):
+    reply = athena.http.post("/query/sql", json={"query": "select 1 as one", "driver": "postgresql", "db_name": "pg"})
+    assert reply.json()["data"]["rows"] == [{"one": 1}]
+
+
+def test_query_sql_unknown_driver_lists_the_known(client):
+    body = assert_error(client.send("POST", "/query/sql", {"query": "select 1", "driver": "oracle", "db_name": "x"}), 400, "unknown_driver")
+    assert "postgresql" in body["error"] + body["hint"]
+
+
+def test_query_sql_driver_of_another_kind_is_refused(client):
+    driver = "sqlite" if client.is_postgres else "postgresql"
+    assert client.send("POST", "/query/sql", {"query": "select 1", "driver": driver, "db_name": "x"}).status_code == 400
+
+
+def test_direct_targets_are_off_unless_configured(athena):
+    reply = athena.http.post("/gateway/query", json={"query": "select 1"}, headers={"X-JDBC-URL": "jdbc:postgresql://127.0.0.1:5432/postgres"})
+    assert_error(reply, 403, "direct_target_refused")
+
+
+def test_wide_open_results_stream(pg):
+    body = pg.query("select i, repeat('x', 100) as pad from generate_series(1, 50000) as i").json()
+    assert len(body["data"]["rows"]) == 50000 and body["data"]["rows"][-1]["i"] == 50000
