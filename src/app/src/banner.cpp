@@ -6,7 +6,9 @@ namespace athena::app {
 namespace {
 
 /// One line of the form that the whole banner has.
-void line(std::string& out, std::string_view name, std::string_view text) { out += fmt::format("  {:<10} {}\n", name, text); }
+void line(std::string& out, std::string_view name, std::string_view text) {
+  out += fmt::format("  {:<10} {}\n", name, text);
+}
 
 std::string url(const Config& config, std::uint16_t port) {
   const bool is_tls = !config.listen.tls_certificate_file.empty();
@@ -20,16 +22,19 @@ std::string example(const Config& config, std::uint16_t port) {
   const auto& client = config.settings.clients.front();
   const std::string_view curl = config.listen.tls_certificate_file.empty() ? "curl -s" : "curl -sk";
   if (config.is_embedded) {
-    return fmt::format("{} {}/gateway/fetch -H 'X-Athena-Client: {}' -H 'Content-Type: application/json' "
-                       "-d '{{\"table_name\":\"products\",\"columns\":[\"id\",\"name\",\"price\"],\"limit\":3}}'",
-                       curl, url(config, port), client.name);
+    return fmt::format(
+        "{} {}/gateway/fetch -H 'X-Athena-Client: {}' -H 'Content-Type: application/json' "
+        "-d '{{\"table_name\":\"products\",\"columns\":[\"id\",\"name\",\"price\"],\"limit\":3}}'",
+        curl, url(config, port), client.name);
   }
   return fmt::format("{} {}/schema/tables -H 'X-Athena-Client: {}'", curl, url(config, port), client.name);
 }
 
 }  // namespace
 
-bool is_loopback(std::string_view host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
 
 std::string banner(const Config& config, std::uint16_t port, std::uint32_t threads) {
   std::string out = fmt::format("Athena {}\n", config.settings.version);
@@ -44,9 +49,9 @@ std::string banner(const Config& config, std::uint16_t port, std::uint32_t threa
   } else {
     line(out, "admin key", config.settings.admin_key.empty() ? "none: ATHENA_KEY_12 is not set" : "from ATHENA_KEY_12");
   }
-  line(out, "open", is_loopback(config.listen.host)
-                        ? "every data route, without a key, to whoever can connect from this machine"
-                        : "every data route, without a key, to whoever can reach this port");
+  line(out, "open",
+       is_loopback(config.listen.host) ? "every data route, without a key, to whoever can connect from this machine"
+                                       : "every data route, without a key, to whoever can reach this port");
   if (!is_loopback(config.listen.host)) {
     line(out, "WARNING", "listening on " + config.listen.host + " while no API key is asked for; put a proxy in front");
   }

@@ -43,7 +43,8 @@ Result<ClientsFile> ClientsFile::read(const std::string& file) {
   if (root["default"].is_string()) out.default_client = root["default"].as_string();
   const json::Value clients = root["clients"];
   for (auto at = clients.begin(); clients.is_object() && at != clients.end(); ++at) {
-    if (!(*at).is_string()) return fail(Code::configuration_error, file + ": the URI of '" + std::string(at.key()) + "' is no text");
+    if (!(*at).is_string())
+      return fail(Code::configuration_error, file + ": the URI of '" + std::string(at.key()) + "' is no text");
     out.clients.emplace_back(at.key(), (*at).as_string());
   }
   return out;

@@ -13,7 +13,8 @@
 namespace athena::app {
 namespace {
 
-Task<> send_and_stop(http::Client& client, http::ClientRequest request, Loop& loop, Result<http::ClientResponse>& result) {
+Task<> send_and_stop(http::Client& client, http::ClientRequest request, Loop& loop,
+                     Result<http::ClientResponse>& result) {
   result = co_await client.send(std::move(request), nullptr);
   loop.stop();
 }
@@ -31,8 +32,9 @@ Result<std::string> client_name(const FetchOptions& options) {
   if (!options.client.empty()) return options.client;
   ATHENA_TRY(const auto file, ClientsFile::read(options.clients_path));
   if (file.default_client) return *file.default_client;
-  return fail(Code::configuration_error, "no client provided and no default set",
-              "Name one with --client, or give " + options.clients_path + " a default: athena clients set-default NAME.");
+  return fail(
+      Code::configuration_error, "no client provided and no default set",
+      "Name one with --client, or give " + options.clients_path + " a default: athena clients set-default NAME.");
 }
 
 Result<std::string> body(const FetchOptions& options) {

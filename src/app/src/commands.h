@@ -30,7 +30,8 @@ struct FetchOptions {
   std::string body_json, body_file;
   bool as_json = false;  ///< the answer as it came, not laid out
 };
-/// `fetch`: one request to a running server. Error: what kept it from being answered with 2xx, the answer's body included.
+/// `fetch`: one request to a running server. Error: what kept it from being answered with 2xx, the answer's body
+/// included.
 Result<std::string> fetch(const FetchOptions& options);
 
 }  // namespace athena::app

@@ -49,7 +49,8 @@ class Reader {
 
   Result<> read(const YamlNode& root) {
     if (root.kind == YamlNode::Kind::null) return {};
-    if (root.kind != YamlNode::Kind::map) return fail(Code::configuration_error, file_ + ":1: must be a map of sections");
+    if (root.kind != YamlNode::Kind::map)
+      return fail(Code::configuration_error, file_ + ":1: must be a map of sections");
     for (const auto& [name, node] : root.members) {
       if (name == "clients" || name == "postgres_clients") continue;
       ATHENA_TRY_VOID(read_section(name, node));
@@ -57,8 +58,8 @@ class Reader {
     if (const YamlNode* node = root.find("postgres_clients")) {
       ATHENA_TRY(const auto members, members_of("postgres_clients", *node));
       for (const auto& [name, uri] : members) {
-        ATHENA_TRY_VOID(add_postgres_client(config_, name, Setting(file_, "postgres_clients." + name, *uri, environment_),
-                                            environment_));
+        ATHENA_TRY_VOID(add_postgres_client(
+            config_, name, Setting(file_, "postgres_clients." + name, *uri, environment_), environment_));
       }
     }
     if (const YamlNode* node = root.find("clients")) {
@@ -75,7 +76,8 @@ class Reader {
       for (const auto& [name, value] : map.members) members.emplace_back(name, &value);
     };
     for (const YamlNode& item : node.items) {
-      if (item.kind != YamlNode::Kind::map) return Setting(file_, section, item, environment_).refuse("must hold `key: value`");
+      if (item.kind != YamlNode::Kind::map)
+        return Setting(file_, section, item, environment_).refuse("must hold `key: value`");
       add(item);
     }
     if (node.kind == YamlNode::Kind::scalar) {
@@ -122,9 +124,8 @@ class Reader {
   }
 
   void warn(const YamlNode& node, const std::string& key, std::string_view what) {
-    config_.notices.push_back(
-        {LogLevel::warn, file_ + ":" + std::to_string(node.line) + ": " + key + (what.starts_with("is ") ? " " : ": ") +
-                             std::string(what)});
+    config_.notices.push_back({LogLevel::warn, file_ + ":" + std::to_string(node.line) + ": " + key +
+                                                   (what.starts_with("is ") ? " " : ": ") + std::string(what)});
   }
 
   Config& config_;
@@ -136,7 +137,8 @@ class Reader {
 void take_environment(Config& config, const Environment& environment) {
   config.settings.admin_key = environment.get("ATHENA_KEY_12").value_or("");
   for (const char* name : {"POSTGRES_ATHENA_LOGGING_URI", "ATHENA_REDIS_URL"}) {
-    if (environment.get(name)) config.notices.push_back({LogLevel::warn, std::string(name) + ": not in effect in this version"});
+    if (environment.get(name))
+      config.notices.push_back({LogLevel::warn, std::string(name) + ": not in effect in this version"});
   }
 }
 
@@ -196,9 +198,13 @@ Result<Found> find_config(const ConfigOptions& options, const Environment& envir
 }  // namespace
 
 std::vector<std::string> search_path(const Environment& environment) {
-  static constexpr std::pair<const char*, const char*> kPlaces[] = {
-      {"APPDATA", "/athena"}, {"LOCALAPPDATA", "/athena"}, {"USERPROFILE", "/.athena"}, {"XDG_CONFIG_HOME", "/athena"},
-      {"HOME", "/.config/athena"}, {"HOME", "/.athena"}, {"HOME", "/Library/Application Support/athena"}};
+  static constexpr std::pair<const char*, const char*> kPlaces[] = {{"APPDATA", "/athena"},
+                                                                    {"LOCALAPPDATA", "/athena"},
+                                                                    {"USERPROFILE", "/.athena"},
+                                                                    {"XDG_CONFIG_HOME", "/athena"},
+                                                                    {"HOME", "/.config/athena"},
+                                                                    {"HOME", "/.athena"},
+                                                                    {"HOME", "/Library/Application Support/athena"}};
   std::vector<std::string> folders;
   for (const auto& [variable, below] : kPlaces) {
     const auto base = environment.get(variable);
@@ -220,7 +226,8 @@ Result<Config> parse_config(std::string_view text, const std::string& file, cons
   if (options.host) config.listen.host = *options.host;
   if (options.port) config.listen.port = *options.port;
   if (config.listen.tls_certificate_file.empty() != config.listen.tls_key_file.empty()) {
-    return fail(Code::configuration_error, file + ": api.tls_cert and api.tls_key belong together; one of them is missing");
+    return fail(Code::configuration_error,
+                file + ": api.tls_cert and api.tls_key belong together; one of them is missing");
   }
   config.is_embedded = config.settings.clients.empty();
   return config;

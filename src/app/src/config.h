@@ -14,8 +14,8 @@ namespace athena::app {
 
 /// What the command line says about the configuration; it wins over the file.
 struct ConfigOptions {
-  std::string config;     ///< --config: only this file; empty: the search path
-  std::string pipelines;  ///< --pipelines; empty: not given
+  std::string config;                ///< --config: only this file; empty: the search path
+  std::string pipelines;             ///< --pipelines; empty: not given
   std::string data = "athena-data";  ///< --data
   std::optional<std::string> host;
   std::optional<std::uint16_t> port;

@@ -33,7 +33,8 @@ Result<driver::PoolConfig> pool_config(const Environment& environment) {
   ATHENA_TRY_VOID(take_variable(idle, "ATHENA_PG_POOL_IDLE_TIMEOUT_SECS", environment));
   pool.connect_timeout = connect;
   pool.idle_timeout = idle;
-  if (pool.max_connections == 0) return fail(Code::configuration_error, "ATHENA_PG_POOL_MAX_CONNECTIONS must be at least 1");
+  if (pool.max_connections == 0)
+    return fail(Code::configuration_error, "ATHENA_PG_POOL_MAX_CONNECTIONS must be at least 1");
   pool.min_connections = std::min(pool.min_connections, pool.max_connections);
   return pool;
 }
@@ -42,8 +43,8 @@ bool is_below(const fs::path& path, const fs::path& root) {
   return std::ranges::mismatch(root, path).in1 == root.end() && path != root;
 }
 
-/// A file of SQLite may stand below the data folder or one of storage.sqlite_roots, and nowhere else: links and `..` are
-/// followed first. A relative path starts at the data folder.
+/// A file of SQLite may stand below the data folder or one of storage.sqlite_roots, and nowhere else: links and `..`
+/// are followed first. A relative path starts at the data folder.
 Result<std::string> sqlite_file(const Config& config, const std::string& path, const Setting& setting) {
   std::error_code error;
   const fs::path data = fs::weakly_canonical(fs::absolute(config.data), error);
@@ -60,7 +61,8 @@ Result<std::string> sqlite_file(const Config& config, const std::string& path, c
 Result<> add_client(Config& config, gateway::ClientSettings client, const std::string& uri, const Setting& setting,
                     const Environment& environment) {
   for (const auto& other : config.settings.clients) {
-    if (text::iequals(other.name, client.name)) return setting.refuse("is the second client named '" + client.name + "'");
+    if (text::iequals(other.name, client.name))
+      return setting.refuse("is the second client named '" + client.name + "'");
   }
   auto target = driver::parse_uri(uri);
   if (!target) return setting.refuse("is no URI that Athena takes: " + target.error().error, target.error().hint);
@@ -95,7 +97,8 @@ Result<> add_listed_client(Config& config, const Setting& setting, const Environ
     } else if (key == "description") {
       ATHENA_TRY(client.description, member.text());
     } else if (key == "key_env_var" || key == "metadata") {
-      config.notices.push_back({LogLevel::warn, member.place() + ": " + member.key() + ": not in effect in this version"});
+      config.notices.push_back(
+          {LogLevel::warn, member.place() + ": " + member.key() + ": not in effect in this version"});
     } else if (key != "uri" && key != "uri_env_var") {
       config.notices.push_back({LogLevel::warn, member.place() + ": " + member.key() + " is no key that Athena knows"});
     }
@@ -108,7 +111,8 @@ Result<> add_listed_client(Config& config, const Setting& setting, const Environ
 
 }  // namespace
 
-Result<> add_postgres_client(Config& config, const std::string& name, const Setting& uri, const Environment& environment) {
+Result<> add_postgres_client(Config& config, const std::string& name, const Setting& uri,
+                             const Environment& environment) {
   ATHENA_TRY(const std::string text, uri.text());
   if (text.empty()) {
     config.notices.push_back({LogLevel::warn, uri.place() + ": " + uri.key() + " is empty: the client is left out"});
@@ -118,7 +122,8 @@ Result<> add_postgres_client(Config& config, const std::string& name, const Sett
   client.name = text::trim(name);
   ATHENA_TRY_VOID(add_client(config, std::move(client), text, uri, environment));
   const auto* kind = driver::find_backend_kind(config.settings.clients.back().target.kind);
-  if (kind == nullptr || kind->name != "postgresql") return uri.refuse("must be a postgres:// URI; others go into `clients`");
+  if (kind == nullptr || kind->name != "postgresql")
+    return uri.refuse("must be a postgres:// URI; others go into `clients`");
   return {};
 }
 

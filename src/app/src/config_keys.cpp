@@ -85,7 +85,8 @@ constexpr KeyRow kRows[] = {
      [](Config& c, const Setting& s) { return take(c.settings.max_concurrent_requests, s, 1, kMaxU32); }},
     {"api", "cors_allow_any_origin",
      [](Config& c, const Setting& s) { return take(c.settings.cors_allow_any_origin, s); }},
-    {"api", "cors_allowed_origins", [](Config& c, const Setting& s) { return take(c.settings.cors_allowed_origins, s); }},
+    {"api", "cors_allowed_origins",
+     [](Config& c, const Setting& s) { return take(c.settings.cors_allowed_origins, s); }},
     {"api", "prometheus_metrics_enabled", nullptr},
     {"api", "cache_ttl", nullptr},
     {"api", "cache_max_bytes", nullptr},
@@ -103,7 +104,8 @@ constexpr KeyRow kRows[] = {
      [](Config& c, const Setting& s) { return take(c.settings.camel_to_snake, s); }},
     {"gateway", "auto_cast_uuid_filter_values_to_text", nullptr,
      "without effect: values are bound by the type of their column"},
-    {"gateway", "jdbc_allowed_hosts", [](Config& c, const Setting& s) { return take(c.settings.jdbc_allowed_hosts, s); }},
+    {"gateway", "jdbc_allowed_hosts",
+     [](Config& c, const Setting& s) { return take(c.settings.jdbc_allowed_hosts, s); }},
     {"gateway", "jdbc_allow_private_hosts",
      [](Config& c, const Setting& s) { return take(c.settings.jdbc_allow_private_hosts, s); }},
     {"gateway", "logging_client", nullptr},
@@ -133,6 +135,8 @@ constexpr KeyRow kRows[] = {
 
 }  // namespace
 
-std::span<const KeyRow> key_rows() noexcept { return kRows; }
+std::span<const KeyRow> key_rows() noexcept {
+  return kRows;
+}
 
 }  // namespace athena::app

@@ -61,7 +61,8 @@ void LogWriter::run() {
     }
     write_all(descriptor_, writing.view());
     writing.recycle(256 * 1024);
-    if (dropped > 0) gateway::log_line(*this, LogLevel::warn, "log_lines_dropped", {{"count", std::to_string(dropped)}});
+    if (dropped > 0)
+      gateway::log_line(*this, LogLevel::warn, "log_lines_dropped", {{"count", std::to_string(dropped)}});
   }
 }
 

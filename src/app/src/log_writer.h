@@ -11,8 +11,8 @@
 
 namespace athena::app {
 
-/// Writes log lines to a file descriptor from a thread of its own, so that nothing that serves requests ever waits for a
-/// disk or a terminal. Beyond the bound lines are dropped and counted; the count is a log line itself.
+/// Writes log lines to a file descriptor from a thread of its own, so that nothing that serves requests ever waits for
+/// a disk or a terminal. Beyond the bound lines are dropped and counted; the count is a log line itself.
 class LogWriter final : public gateway::LogSink {
  public:
   static constexpr std::size_t kMaxWaitingBytes = 8 * 1024 * 1024;
@@ -32,10 +32,10 @@ class LogWriter final : public gateway::LogSink {
   const std::size_t max_waiting_bytes_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  Buffer waiting_;              // guarded by mutex_
-  std::uint64_t dropped_ = 0;   // guarded by mutex_
-  bool is_ending_ = false;      // guarded by mutex_
-  std::thread thread_;          // last: it uses what stands above
+  Buffer waiting_;             // guarded by mutex_
+  std::uint64_t dropped_ = 0;  // guarded by mutex_
+  bool is_ending_ = false;     // guarded by mutex_
+  std::thread thread_;         // last: it uses what stands above
 };
 
 /// Writes all of `text`, whatever the descriptor's mood; gives up on an error.

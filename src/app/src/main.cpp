@@ -114,7 +114,8 @@ int main(int argc, char** argv) {
   }
   if (!line.run && line.is_api_only) line.run = [&line] { return app::run_server(line.config); };
   if (line.run) return line.run();
-  app::write_all(STDERR_FILENO,
-                 "athena: no command; `athena server` (or --api-only) starts the API, `athena --help` lists the others\n");
+  app::write_all(
+      STDERR_FILENO,
+      "athena: no command; `athena server` (or --api-only) starts the API, `athena --help` lists the others\n");
   return kUsage;
 }

@@ -9,8 +9,8 @@
 namespace athena::app {
 namespace {
 
-/// Copies a parsed document within the bounds. Aliases are copied, too: a few lines of them can stand for a billion nodes,
-/// which the bound on nodes ends.
+/// Copies a parsed document within the bounds. Aliases are copied, too: a few lines of them can stand for a billion
+/// nodes, which the bound on nodes ends.
 class Copier {
  public:
   explicit Copier(const std::string& file) : file_(file) {}
@@ -76,9 +76,9 @@ Result<YamlNode> read_yaml(std::string_view text, const std::string& file) {
 }
 
 Result<std::string> read_file(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
   std::string text(kMaxYamlBytes + 1, '\0');
   errno = 0;
+  std::ifstream in(file, std::ios::binary);
   if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!in.is_open() || errno != 0) {
     return fail(Code::configuration_error, file + ": cannot be read: " + std::strerror(errno));
