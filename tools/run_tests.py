@@ -15,8 +15,8 @@ import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CTEST_SUITES = ["tidy", "unit", "golden", "consumer"]
-SUITES = CTEST_SUITES + ["backends", "contract"]
-SERVICES = {"backends": ["postgres", "pgbouncer"], "contract": ["postgres"]}
+SUITES = CTEST_SUITES + ["process", "backends", "contract"]
+SERVICES = {"process": [], "backends": ["postgres", "pgbouncer"], "contract": ["postgres"]}
 
 
 class Suites:
