@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -61,13 +62,16 @@ class Suites:
                        stdin=subprocess.DEVNULL, env=environment)
         if not report.exists():
             return 0, 1
-        binaries = {name: binary for name, _, binary in self.ctest()}
+        good_of = {case.get("name"): case.get("status") == "run" for case in xml.parse(report).getroot().iter("testcase")}
+        entries = {}  # by binary: it may be run by several entries of ctest
+        for name, _, binary in self.ctest():
+            if name in good_of:
+                entries.setdefault(binary, []).append(good_of[name])
         passed = failed = 0
-        for case in xml.parse(report).getroot().iter("testcase"):
-            cases, good = count_gtest(folder / f"{binaries[case.get('name')]}.json")
-            is_good = case.get("status") == "run"
-            if cases == 0 or (good == cases and not is_good):  # no gtest, or it died before it could write its report
-                cases, good = 1, int(is_good)
+        for binary, states in entries.items():
+            cases, good = count_gtest(folder, binary)
+            if cases == 0 or (good == cases and not all(states)):  # no gtest, or it died before it could report
+                cases, good = len(states), sum(states)
             passed, failed = passed + good, failed + cases - good
         return passed, failed
 
@@ -117,10 +121,13 @@ class Services:
             self.call("stop", name)
 
 
-def count_gtest(report):
-    if not report.exists():
-        return 0, 0
-    cases = [case for suite in json.loads(report.read_text())["testsuites"] for case in suite["testsuite"]]
+def count_gtest(folder, binary):
+    """How many cases the reports of one binary hold, and how many of them passed."""
+    cases = []
+    for report in folder.iterdir():
+        if re.fullmatch(rf"{re.escape(binary)}(_\d+)?\.json", report.name):
+            for suite in json.loads(report.read_text())["testsuites"]:
+                cases += suite["testsuite"]
     return len(cases), sum(case["result"] == "COMPLETED" and "failures" not in case for case in cases)
 
 
