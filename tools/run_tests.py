@@ -62,7 +62,8 @@ class Suites:
                        stdin=subprocess.DEVNULL, env=environment)
         if not report.exists():
             return 0, 1
-        good_of = {case.get("name"): case.get("status") == "run" for case in xml.parse(report).getroot().iter("testcase")}
+        cases = xml.parse(report).getroot().iter("testcase")
+        good_of = {case.get("name"): case.get("status") == "run" for case in cases}
         entries = {}  # by binary: it may be run by several entries of ctest
         for name, _, binary in self.ctest():
             if name in good_of:
