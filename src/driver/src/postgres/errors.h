@@ -17,7 +17,7 @@ struct ServerError {
 /// Whose text failed. A caller may read what PostgreSQL says about the caller's own SQL, but never SQL that we generated.
 struct ErrorContext {
   bool caller_sql = false;
-  std::string_view caller_text;       ///< what `position` refers to after the offset is taken off
+  std::string_view caller_text = {};  ///< what `position` refers to after the offset is taken off
   std::uint32_t position_offset = 0;  ///< characters that were sent before the caller's text
 };
 
@@ -36,7 +36,7 @@ struct SqlStateRow {
   enum class Voice : std::uint8_t {
     constraint,  ///< ours, from the names that the server gives
     name,        ///< the server's for the caller's SQL, else ours from the name in the message
-    server,      ///< the server's: it speaks about the values or was written by the author of the database
+    theirs,      ///< the server's: it speaks about the values or was written by the author of the database
     callers,     ///< the server's for the caller's SQL, else `text`
     ours,        ///< always `text`
   };
