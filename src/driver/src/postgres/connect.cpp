@@ -245,7 +245,7 @@ Async<> Connection::run(std::string_view sql) {
   for (;;) {
     ATHENA_CO_TRY(const Frame frame, co_await receive());
     if (frame.type == MessageType::ready) co_return outcome;
-    if (frame.type == MessageType::error && outcome) outcome = fail(error_from_fields(read_server_error(frame.body), {}));
+    if (frame.type == MessageType::error && outcome) outcome = fail(error_from_server(read_server_error(frame.body), {}));
   }
 }
 
@@ -257,7 +257,7 @@ Async<> Connection::prepare_session(bool detect_pooler) {
   Result<> outcome;
   for (bool ready = false; !ready;) {
     ATHENA_CO_TRY(const Frame frame, co_await receive());
-    if (frame.type == MessageType::error && outcome) outcome = fail(error_from_fields(read_server_error(frame.body), {}));
+    if (frame.type == MessageType::error && outcome) outcome = fail(error_from_server(read_server_error(frame.body), {}));
     if (frame.type == MessageType::data_row && read_data_row(frame.body, cells) && cells.size() == 1 && cells[0]) pid = *cells[0];
     ready = frame.type == MessageType::ready;
   }

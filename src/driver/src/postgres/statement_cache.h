@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -11,6 +12,7 @@
 #include <athena/driver/rows.h>
 
 #include "postgres/decode.h"
+#include "postgres/errors.h"
 
 namespace athena::driver::postgres {
 
@@ -23,6 +25,7 @@ struct Prepared {
   RowDecoder decoder;                 ///< looks at `formats`
   std::vector<ColumnInfo> columns;    ///< what a caller sees, with the keys of whoever came first
   bool is_described = false;
+  std::optional<ServerError> parse_error;  ///< those who were sent behind the Parse failed for the same reason
 };
 using PreparedPtr = std::shared_ptr<Prepared>;
 
