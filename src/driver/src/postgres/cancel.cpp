@@ -23,7 +23,7 @@ Helper::~Helper() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    jobs_.clear();
+    stop_by_ = Clock::now() + kStopPatience;
   }
   has_work_.notify_all();
   if (thread_.joinable()) thread_.join();
@@ -52,7 +52,7 @@ void Helper::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     has_work_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (stopping_) return;
+    if (jobs_.empty() || (stopping_ && Clock::now() >= stop_by_)) return;
     std::function<void()> job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();

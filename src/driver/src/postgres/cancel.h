@@ -9,6 +9,7 @@
 
 #include <athena/base/async.h>
 #include <athena/base/cancellation.h>
+#include <athena/base/clock.h>
 
 #include "postgres/connect.h"
 
@@ -24,6 +25,9 @@ class Helper {
  public:
   /// Beyond, a job is refused: whoever wants to cancel then closes the connection instead.
   static constexpr std::size_t kMaxJobs = 256;
+
+  /// For what still waits when it is stopped: cancels of statements that would run on.
+  static constexpr milliseconds kStopPatience{2'000};
 
   Helper() = default;
   /// Waits for the job that runs: at most for as long as the network lets libpq wait (10 s, see connect.cpp).
@@ -44,6 +48,7 @@ class Helper {
   std::deque<std::function<void()>> jobs_;
   std::thread thread_;
   bool stopping_ = false;
+  TimePoint stop_by_;
 };
 
 }  // namespace athena::driver::postgres

@@ -225,6 +225,7 @@ Result<Frame> Connection::received() {
       const auto status = read_ready(frame.body);
       if (!status) return failed(Code::connection_error, "The connection to the database was lost", "malformed status");
       transaction_ = *status;
+      if (expected_ready_ > 0) --expected_ready_;
     }
     return frame;
   }
@@ -240,6 +241,7 @@ Async<Frame> Connection::receive() {
 
 Async<> Connection::run(std::string_view sql) {
   ATHENA_CO_TRY_VOID(encode().query(sql));
+  expect_ready();
   ATHENA_CO_TRY_VOID(co_await send());
   Result<> outcome;
   for (;;) {
@@ -251,6 +253,7 @@ Async<> Connection::run(std::string_view sql) {
 
 Async<> Connection::prepare_session(bool detect_pooler) {
   ATHENA_CO_TRY_VOID(encode().query(kTrackedSettings));
+  expect_ready();
   ATHENA_CO_TRY_VOID(co_await send());
   std::vector<std::optional<std::string_view>> cells;
   std::string pid;

@@ -47,6 +47,10 @@ class Connection {
   Buffer& out() noexcept { return out_; }
   Encoder encode() noexcept { return Encoder(out_); }
   Async<> send();
+  /// Told with each Sync and Query, so that is_settled() knows.
+  void expect_ready() noexcept { ++expected_ready_; }
+  /// Everything that was asked is answered.
+  bool is_settled() const noexcept { return expected_ready_ == 0; }
 
   /// The next message that matters. Notices are dropped, notifications go to on_notification, the transaction's status is
   /// kept. Views are valid until the next call.
@@ -61,6 +65,8 @@ class Connection {
   /// Session settings, again after DISCARD ALL. `detect_pooler` the first time.
   Async<> prepare_session(bool detect_pooler);
 
+  /// The server has ended the session while nothing was asked of it. Costs a system call.
+  bool is_dead() const noexcept { return wire_.is_dead(); }
   /// Ends a wait of send() or receive() in another coroutine, with Code::cancelled.
   void interrupt() { wire_.interrupt(); }
   /// Says goodbye if that needs no waiting, and closes.
@@ -76,6 +82,7 @@ class Connection {
   CancelKey cancel_key_;
   Buffer in_, out_;
   std::size_t consumed_ = 0;  // of in_: the message given out last
+  std::uint32_t expected_ready_ = 0;
   TransactionStatus transaction_ = TransactionStatus::idle;
   bool is_pooled_ = false;
 };

@@ -109,6 +109,14 @@ void Wire::interrupt() {
   socket_.cancel(ignored);
 }
 
+bool Wire::is_dead() const noexcept {
+  if (!socket_.is_open()) return true;
+  char first = 0;
+  const ssize_t got = ::recv(const_cast<Socket&>(socket_).native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got < 0) return errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+  return got == 0 || (!tls_ && first == 'E');
+}
+
 void Wire::close() {
   boost::system::error_code ignored;
   socket_.close(ignored);

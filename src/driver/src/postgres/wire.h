@@ -31,6 +31,8 @@ class Wire {
   void interrupt();
   void close();
   bool is_open() const noexcept { return socket_.is_open(); }
+  /// The other side has closed, or says why it will. Only when nothing is expected from it.
+  bool is_dead() const noexcept;
 
  private:
   using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
