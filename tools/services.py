@@ -148,10 +148,12 @@ pidfile = {self.folder / 'pgbouncer.pid'}
 """.replace("* = host", "postgres = user=postgres host"))
         subprocess.run([*unprivileged(), shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", "-d", conf], check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self.folder)
-        deadline = time.monotonic() + 10
-        while not (self.folder / "pgbouncer.pid").exists() and time.monotonic() < deadline:
+        pid_file, deadline = self.folder / "pgbouncer.pid", time.monotonic() + 10
+        while not (pid_file.exists() and pid_file.read_text().strip()):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"pgbouncer did not start; its log is {log}")
             time.sleep(0.02)
-        pid = int((self.folder / "pgbouncer.pid").read_text())
+        pid = int(pid_file.read_text())
         wait_for(port, lambda: is_alive(pid), log)
         return {"uri": f"postgres://postgres@127.0.0.1:{port}/postgres", "port": port, "pid": pid, "log": str(log)}
 
