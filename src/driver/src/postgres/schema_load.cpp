@@ -19,8 +19,8 @@ using query::TypeClass;
 constexpr std::size_t kMaxTables = 200'000;
 constexpr std::size_t kMaxColumns = 4'000'000;
 
-// Everything is spelt with pg_catalog., so that nothing in the search path can stand in for it. information_schema would be
-// the portable way, and takes seconds where these take milliseconds.
+// Everything is spelt with pg_catalog., so that nothing in the search path can stand in for it. information_schema
+// would be the portable way, and takes seconds where these take milliseconds.
 
 constexpr std::string_view kPathQuery =
     "SELECT s.name FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s(name, place)"
@@ -31,8 +31,8 @@ constexpr std::string_view kOurTables =
     " c.relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_catalog.substr(n.nspname::pg_catalog.text, 1, 3) <> 'pg_'"
     " AND n.nspname <> 'information_schema' AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')";
 
-/// has_triggers says that a write may change other tables than the one it names. Triggers and rules do, and so do foreign
-/// keys that cascade, partitions and their parents, which share rows, and views.
+/// has_triggers says that a write may change other tables than the one it names. Triggers and rules do, and so do
+/// foreign keys that cascade, partitions and their parents, which share rows, and views.
 constexpr std::string_view kTablesQuery =
     "SELECT c.oid, n.nspname, c.relname, c.relkind,"
     " CASE WHEN c.reltuples > 0 OR c.relpages > 0 THEN c.reltuples::pg_catalog.int8 ELSE -1 END,"
@@ -53,7 +53,8 @@ constexpr std::string_view kTablesOrder = " ORDER BY n.nspname, c.relname";
 /// A domain stands for the type at the end of its chain: that is what the wire says, too.
 constexpr std::string_view kColumnsQuery =
     "WITH RECURSIVE chain(oid, base, required, has_default) AS ("
-    "SELECT d.oid, d.typbasetype, d.typnotnull, d.typdefault IS NOT NULL FROM pg_catalog.pg_type d WHERE d.typtype = 'd'"
+    "SELECT d.oid, d.typbasetype, d.typnotnull, d.typdefault IS NOT NULL FROM pg_catalog.pg_type d WHERE d.typtype = "
+    "'d'"
     " UNION ALL SELECT chain.oid, d.typbasetype, chain.required OR d.typnotnull,"
     " chain.has_default OR d.typdefault IS NOT NULL"
     " FROM chain JOIN pg_catalog.pg_type d ON d.oid = chain.base WHERE d.typtype = 'd')"
@@ -134,7 +135,7 @@ TypeClass class_of(std::uint32_t oid, char kind, char category) noexcept {
   const TypeClass built_in = type_class_of(oid);
   if (built_in != TypeClass::other) return built_in;
   if (kind == 'e' || category == 'S') return TypeClass::text;
-  if (category == 'A' && type_name_of(oid).empty() && kind == 'b') return TypeClass::array;
+  if (category == 'A') return TypeClass::array;
   return TypeClass::other;
 }
 
@@ -232,7 +233,8 @@ bool SchemaBuilder::add_key(CatalogRow row) {
 
 Result<std::shared_ptr<const query::Schema>> SchemaBuilder::finish() {
   if (malformed_) {
-    return fail(Error(Code::internal_error, "The database's catalog could not be read").logged("malformed catalog row"));
+    return fail(
+        Error(Code::internal_error, "The database's catalog could not be read").logged("malformed catalog row"));
   }
   if (tables_.size() > kMaxTables || columns_ > kMaxColumns) {
     return fail(Code::limit_exceeded, "The database has more tables or columns than can be served");
@@ -268,6 +270,8 @@ void ConstraintsBuilder::add_row(CatalogRow row) {
   if (const auto column = read.text_or_empty(8); !column.empty()) constraint.foreign_columns.emplace_back(column);
 }
 
-std::vector<ConstraintInfo> ConstraintsBuilder::finish() { return std::move(constraints_); }
+std::vector<ConstraintInfo> ConstraintsBuilder::finish() {
+  return std::move(constraints_);
+}
 
 }  // namespace athena::driver::postgres
