@@ -1,5 +1,5 @@
-// DataRow bodies from a server that lies: no read out of bounds (AddressSanitizer watches), no cell that points elsewhere,
-// and arrays that come out as JSON. The first byte says how many columns, the next ones which types.
+// DataRow bodies from a server that lies: no read out of bounds (AddressSanitizer watches), no cell that points
+// elsewhere, and arrays that come out as JSON. The first byte says how many columns, the next ones which types.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -15,7 +15,8 @@ namespace {
 using namespace athena;
 using namespace athena::driver;
 
-constexpr std::uint32_t kOids[] = {16, 17, 20, 25, 114, 701, 1082, 1114, 1184, 1700, 2950, 3802, 1000, 1007, 1009, 1020, 1185, 3807, 0};
+constexpr std::uint32_t kOids[] = {16,   17,   20,   25,   114,  701,  1082, 1114, 1184, 1700,
+                                   2950, 3802, 1000, 1007, 1009, 1020, 1185, 3807, 0};
 
 bool lies_in(std::string_view view, std::string_view whole) {
   return view.empty() || (view.data() >= whole.data() && view.data() + view.size() <= whole.data() + whole.size());

@@ -114,7 +114,9 @@ class Services:
     def __enter__(self):
         environment = dict(self.environment)
         for name in self.names:
-            environment[f"ATHENA_TEST_{name.upper()}"] = json.loads(self.call("start", name))["uri"]
+            service = json.loads(self.call("start", name))
+            environment[f"ATHENA_TEST_{name.upper()}"] = service["uri"]
+            environment[f"ATHENA_TEST_{name.upper()}_LOG"] = service["log"]
         return environment
 
     def __exit__(self, *_):

@@ -14,11 +14,10 @@ namespace athena::driver::postgres {
 inline constexpr std::size_t kMaxSqlBytes = 1024 * 1024;
 inline constexpr std::size_t kMaxSqlTokens = 250'000;
 
-/// What a text of SQL would do, by PostgreSQL's own parser. `statements` holds the kind of each statement in the order of
-/// the text, each followed by the kinds of the writes inside it (WITH x AS (INSERT …)); how many statements there are says
-/// split_statements().
-/// Errors: syntax_error with the parser's words and `position` in characters; invalid_encoding; limit_exceeded; overloaded
-/// if there is no memory for the parser's stack.
+/// What a text of SQL would do, by PostgreSQL's own parser. `statements` holds the kind of each statement in the order
+/// of the text, each followed by the kinds of the writes inside it (WITH x AS (INSERT …)); how many statements there
+/// are says split_statements(). Errors: syntax_error with the parser's words and `position` in characters;
+/// invalid_encoding; limit_exceeded; overloaded if there is no memory for the parser's stack.
 Result<SqlFacts> analyze_sql(std::string_view text);
 
 /// The statements of a text without their semicolons and the blanks around them: views into `text`. Empty ones are left

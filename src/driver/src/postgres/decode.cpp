@@ -106,7 +106,9 @@ Found find_built_in(std::uint32_t oid) noexcept {
   return {&kBuiltIns[at / 2], at % 2 == 1};
 }
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
 
 /// Digits that PostgreSQL wrote are a JSON number; NaN and Infinity, the only other values of number types, are not.
 constexpr bool starts_like_a_number(std::string_view value) noexcept {
@@ -172,20 +174,28 @@ std::size_t ScratchArena::capacity() const noexcept {
 RowDecoder::Column RowDecoder::column_for(std::uint32_t oid, TypeClass type) noexcept {
   constexpr auto handler_for = [](TypeClass of) {
     switch (of) {
-      case TypeClass::boolean: return Handler::boolean;
+      case TypeClass::boolean:
+        return Handler::boolean;
       case TypeClass::integer:
       case TypeClass::decimal:
-      case TypeClass::real: return Handler::number;
+      case TypeClass::real:
+        return Handler::number;
       case TypeClass::uuid:
       case TypeClass::date:
-      case TypeClass::time: return Handler::quoted;
-      case TypeClass::json: return Handler::json;
-      case TypeClass::timestamp: return Handler::timestamp;
-      case TypeClass::timestamptz: return Handler::timestamptz;
-      case TypeClass::array: return Handler::array;
+      case TypeClass::time:
+        return Handler::quoted;
+      case TypeClass::json:
+        return Handler::json;
+      case TypeClass::timestamp:
+        return Handler::timestamp;
+      case TypeClass::timestamptz:
+        return Handler::timestamptz;
+      case TypeClass::array:
+        return Handler::array;
       case TypeClass::text:
       case TypeClass::bytes:
-      case TypeClass::other: return Handler::text;
+      case TypeClass::other:
+        return Handler::text;
     }
     return Handler::text;
   };
@@ -238,23 +248,29 @@ Result<> RowDecoder::decode_row(std::string_view body, std::vector<Cell>& cells,
 
 Cell RowDecoder::decode(const Column& column, std::string_view value, ScratchArena& scratch) {
   switch (column.handler) {
-    case Handler::text: return Cell::view(CellKind::text, value);
-    case Handler::quoted: return Cell::view(CellKind::quoted, value);
+    case Handler::text:
+      return Cell::view(CellKind::text, value);
+    case Handler::quoted:
+      return Cell::view(CellKind::quoted, value);
     case Handler::number:
       return Cell::view(starts_like_a_number(value) ? CellKind::verbatim : CellKind::text, value);
     case Handler::boolean:
       if (value == "t" || value == "f") return Cell::boolean(value == "t");
       return Cell::view(CellKind::text, value);
-    case Handler::json: return Cell::view(value.empty() ? CellKind::text : CellKind::verbatim, value);
-    case Handler::timestamp: return decode_timestamp(value, false, scratch);
-    case Handler::timestamptz: return decode_timestamp(value, true, scratch);
-    case Handler::array: return decode_array(column, value, scratch);
+    case Handler::json:
+      return Cell::view(value.empty() ? CellKind::text : CellKind::verbatim, value);
+    case Handler::timestamp:
+      return decode_timestamp(value, false, scratch);
+    case Handler::timestamptz:
+      return decode_timestamp(value, true, scratch);
+    case Handler::array:
+      return decode_array(column, value, scratch);
   }
   return Cell::view(CellKind::text, value);
 }
 
-/// `2025-01-31 13:00:00.12+00` → `2025-01-31T13:00:00.12+00:00`. Infinity, years before Christ and other date styles have
-/// no form in ISO 8601 that everybody reads, so they stay as they are.
+/// `2025-01-31 13:00:00.12+00` → `2025-01-31T13:00:00.12+00:00`. Infinity, years before Christ and other date styles
+/// have no form in ISO 8601 that everybody reads, so they stay as they are.
 Cell RowDecoder::decode_timestamp(std::string_view value, bool with_zone, ScratchArena& scratch) {
   const std::size_t blank = value.find(' ');
   if (blank == std::string_view::npos || blank < 10 || !is_digit(value[0]) || value[blank - 3] != '-' ||
@@ -365,14 +381,17 @@ bool RowDecoder::write_quoted_element(Handler handler, std::string_view value, s
 void RowDecoder::write_element(Handler handler, std::string_view value) {
   const Cell cell = decode({handler, Handler::text, ','}, value, element_scratch_);
   switch (cell.kind()) {
-    case CellKind::boolean: return json_.append(cell.integer() ? "true" : "false");
-    case CellKind::verbatim: return json_.append(cell.view());
+    case CellKind::boolean:
+      return json_.append(cell.integer() ? "true" : "false");
+    case CellKind::verbatim:
+      return json_.append(cell.view());
     case CellKind::null:
     case CellKind::integer:
     case CellKind::real:
     case CellKind::bytes:  // none of these comes from text format
     case CellKind::quoted:
-    case CellKind::text: return json::append_string(json_, cell.view());
+    case CellKind::text:
+      return json::append_string(json_, cell.view());
   }
 }
 

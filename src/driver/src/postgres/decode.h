@@ -25,7 +25,8 @@ struct ColumnFormat {
 
 /// The class of a built-in type; `other` for one that is not built in (an enum, a domain, an extension's type).
 query::TypeClass type_class_of(std::uint32_t oid) noexcept;
-/// The name of a built-in type as format_type prints it ("timestamp with time zone", "integer[]"); empty if not built in.
+/// The name of a built-in type as format_type prints it ("timestamp with time zone", "integer[]"); empty if not built
+/// in.
 std::string_view type_name_of(std::uint32_t oid) noexcept;
 
 /// Where values live that had to be rewritten on their way to the encoder. Handed out memory stays where it is until
@@ -64,9 +65,9 @@ class RowDecoder {
   /// `columns` outlives the decoder's use.
   void reset(std::span<const ColumnFormat> columns);
 
-  /// `body` is the message after its length: a count, then for each column a length (-1: null) and the bytes. Appends one
-  /// cell for each column: views into `body` and `scratch`. A body that does not hold what it says is an internal_error,
-  /// and `cells` is then as it was.
+  /// `body` is the message after its length: a count, then for each column a length (-1: null) and the bytes. Appends
+  /// one cell for each column: views into `body` and `scratch`. A body that does not hold what it says is an
+  /// internal_error, and `cells` is then as it was.
   Result<> decode_row(std::string_view body, std::vector<Cell>& cells, ScratchArena& scratch);
 
  private:

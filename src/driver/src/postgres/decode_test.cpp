@@ -31,7 +31,8 @@ std::string data_row(const Values& values) {
 
 std::vector<ColumnFormat> formats(const std::vector<std::uint32_t>& oids) {
   std::vector<ColumnFormat> columns;
-  for (const std::uint32_t oid : oids) columns.push_back({oid, type_class_of(oid), "c", std::string(type_name_of(oid))});
+  for (const std::uint32_t oid : oids)
+    columns.push_back({oid, type_class_of(oid), "c", std::string(type_name_of(oid))});
   return columns;
 }
 
@@ -39,14 +40,25 @@ std::vector<ColumnFormat> formats(const std::vector<std::uint32_t>& oids) {
 std::string as_json(const Cell& cell) {
   Buffer out;
   switch (cell.kind()) {
-    case CellKind::null: return "null";
-    case CellKind::boolean: return cell.integer() ? "true" : "false";
-    case CellKind::integer: return std::to_string(cell.integer());
-    case CellKind::real: json::append_double(out, cell.real()); break;
-    case CellKind::text: json::append_string(out, cell.view()); break;
-    case CellKind::verbatim: return std::string(cell.view());
-    case CellKind::quoted: return '"' + std::string(cell.view()) + '"';
-    case CellKind::bytes: json::append_bytes(out, cell.view()); break;
+    case CellKind::null:
+      return "null";
+    case CellKind::boolean:
+      return cell.integer() ? "true" : "false";
+    case CellKind::integer:
+      return std::to_string(cell.integer());
+    case CellKind::real:
+      json::append_double(out, cell.real());
+      break;
+    case CellKind::text:
+      json::append_string(out, cell.view());
+      break;
+    case CellKind::verbatim:
+      return std::string(cell.view());
+    case CellKind::quoted:
+      return '"' + std::string(cell.view()) + '"';
+    case CellKind::bytes:
+      json::append_bytes(out, cell.view());
+      break;
   }
   return std::string(out.view());
 }
@@ -60,7 +72,9 @@ std::string decoded(const ColumnFormat& column, const std::string& value) {
   const auto done = decoder.decode_row(body, cells, scratch);
   return done ? as_json(cells.at(0)) : "error: " + done.error().log_detail;
 }
-std::string decoded(std::uint32_t oid, const std::string& value) { return decoded(formats({oid})[0], value); }
+std::string decoded(std::uint32_t oid, const std::string& value) {
+  return decoded(formats({oid})[0], value);
+}
 
 TEST(Decode, refuses_bodies_that_do_not_hold_what_they_say) {
   const auto columns = formats({23, 25});
@@ -121,16 +135,34 @@ TEST(Decode, writes_each_type_as_the_contract_says) {
     const char *value, *json;
   };
   const Case cases[] = {
-      {16, "t", "true"}, {16, "f", "false"}, {16, "yes", R"("yes")"},
-      {20, "9223372036854775807", "9223372036854775807"}, {21, "-1", "-1"}, {23, "0", "0"},
+      {16, "t", "true"},
+      {16, "f", "false"},
+      {16, "yes", R"("yes")"},
+      {20, "9223372036854775807", "9223372036854775807"},
+      {21, "-1", "-1"},
+      {23, "0", "0"},
       {26, "4294967295", "4294967295"},
-      {1700, "12345678901234567890.1234500", "12345678901234567890.1234500"}, {1700, "-0.10", "-0.10"},
-      {1700, "NaN", R"("NaN")"}, {1700, "Infinity", R"("Infinity")"}, {1700, "-Infinity", R"("-Infinity")"},
-      {700, "1e-05", "1e-05"}, {701, "1e+20", "1e+20"}, {701, "-0", "-0"}, {701, "NaN", R"("NaN")"},
-      {701, "-Infinity", R"("-Infinity")"}, {701, "", R"("")"}, {701, "-", R"("-")"},
-      {25, "a \"b\" \\ \n é", R"("a \"b\" \\ \n é")"}, {1043, "v", R"("v")"}, {1042, "ab  ", R"("ab  ")"},
-      {19, "name", R"("name")"}, {18, "x", R"("x")"}, {142, "<a/>", R"("<a/>")"},
-      {114, R"({"a" : 1.0})", R"({"a" : 1.0})"}, {3802, "[1, null]", "[1, null]"}, {3802, "", R"("")"},
+      {1700, "12345678901234567890.1234500", "12345678901234567890.1234500"},
+      {1700, "-0.10", "-0.10"},
+      {1700, "NaN", R"("NaN")"},
+      {1700, "Infinity", R"("Infinity")"},
+      {1700, "-Infinity", R"("-Infinity")"},
+      {700, "1e-05", "1e-05"},
+      {701, "1e+20", "1e+20"},
+      {701, "-0", "-0"},
+      {701, "NaN", R"("NaN")"},
+      {701, "-Infinity", R"("-Infinity")"},
+      {701, "", R"("")"},
+      {701, "-", R"("-")"},
+      {25, "a \"b\" \\ \n é", R"("a \"b\" \\ \n é")"},
+      {1043, "v", R"("v")"},
+      {1042, "ab  ", R"("ab  ")"},
+      {19, "name", R"("name")"},
+      {18, "x", R"("x")"},
+      {142, "<a/>", R"("<a/>")"},
+      {114, R"({"a" : 1.0})", R"({"a" : 1.0})"},
+      {3802, "[1, null]", "[1, null]"},
+      {3802, "", R"("")"},
       {2950, "11111111-1111-4111-8111-111111111111", R"("11111111-1111-4111-8111-111111111111")"},
       {1184, "2025-01-31 13:00:00.12+00", R"("2025-01-31T13:00:00.12+00:00")"},
       {1184, "2025-01-31 13:00:00+00", R"("2025-01-31T13:00:00+00:00")"},
@@ -139,17 +171,28 @@ TEST(Decode, writes_each_type_as_the_contract_says) {
       {1184, "2025-01-31 05:00:00-08", R"("2025-01-31T05:00:00-08:00")"},
       {1184, "12345-01-31 13:00:00+00", R"("12345-01-31T13:00:00+00:00")"},
       {1184, "0044-03-15 12:00:00+00 BC", R"("0044-03-15 12:00:00+00 BC")"},
-      {1184, "infinity", R"("infinity")"}, {1184, "-infinity", R"("-infinity")"},
-      {1184, "Fri Jan 31 13:00:00 2025 UTC", R"("Fri Jan 31 13:00:00 2025 UTC")"}, {1184, "", R"("")"},
+      {1184, "infinity", R"("infinity")"},
+      {1184, "-infinity", R"("-infinity")"},
+      {1184, "Fri Jan 31 13:00:00 2025 UTC", R"("Fri Jan 31 13:00:00 2025 UTC")"},
+      {1184, "", R"("")"},
       {1114, "2025-01-31 13:00:00", R"("2025-01-31T13:00:00")"},
-      {1114, "2025-01-31 13:00:00.000001", R"("2025-01-31T13:00:00.000001")"}, {1114, "infinity", R"("infinity")"},
+      {1114, "2025-01-31 13:00:00.000001", R"("2025-01-31T13:00:00.000001")"},
+      {1114, "infinity", R"("infinity")"},
       {1114, "31/01/2025 13:00:00", R"("31/01/2025 13:00:00")"},
-      {1082, "2025-01-31", R"("2025-01-31")"}, {1082, "infinity", R"("infinity")"},
+      {1082, "2025-01-31", R"("2025-01-31")"},
+      {1082, "infinity", R"("infinity")"},
       {1082, "0044-03-15 BC", R"("0044-03-15 BC")"},
-      {1083, "13:00:00.5", R"("13:00:00.5")"}, {1266, "13:00:00+00", R"("13:00:00+00")"},
-      {1186, "1 day 02:00:00", R"("1 day 02:00:00")"}, {17, "\\x00ff10", R"("\\x00ff10")"}, {17, "\\x", R"("\\x")"},
-      {869, "10.0.0.1/8", R"("10.0.0.1/8")"}, {3904, "[1,5)", "\"[1,5)\""}, {3614, "'fox':1", R"("'fox':1")"},
-      {600, "(1,2)", "\"(1,2)\""}, {790, "$1.00", R"("$1.00")"}, {99999, "(1,\"a\")", R"~("(1,\"a\")")~"},
+      {1083, "13:00:00.5", R"("13:00:00.5")"},
+      {1266, "13:00:00+00", R"("13:00:00+00")"},
+      {1186, "1 day 02:00:00", R"("1 day 02:00:00")"},
+      {17, "\\x00ff10", R"("\\x00ff10")"},
+      {17, "\\x", R"("\\x")"},
+      {869, "10.0.0.1/8", R"("10.0.0.1/8")"},
+      {3904, "[1,5)", "\"[1,5)\""},
+      {3614, "'fox':1", R"("'fox':1")"},
+      {600, "(1,2)", "\"(1,2)\""},
+      {790, "$1.00", R"("$1.00")"},
+      {99999, "(1,\"a\")", R"~("(1,\"a\")")~"},
   };
   for (const auto& [oid, value, json] : cases) EXPECT_EQ(decoded(oid, value), json) << oid << " " << value;
 }
@@ -160,9 +203,14 @@ TEST(Decode, writes_arrays_as_json) {
     const char *value, *json;
   };
   const Case cases[] = {
-      {1007, "{}", "[]"}, {1007, "{1,2,NULL}", "[1,2,null]"}, {1007, "{{1,2},{3,4}}", "[[1,2],[3,4]]"},
-      {1007, "{{{1}}}", "[[[1]]]"}, {1007, "[0:1]={1,2}", "[1,2]"}, {1007, "[-1:0][2:3]={{1,2},{3,4}}", "[[1,2],[3,4]]"},
-      {1231, "{0.10,NaN}", R"([0.10,"NaN"])"}, {1022, "{1e+20,-Infinity}", R"([1e+20,"-Infinity"])"},
+      {1007, "{}", "[]"},
+      {1007, "{1,2,NULL}", "[1,2,null]"},
+      {1007, "{{1,2},{3,4}}", "[[1,2],[3,4]]"},
+      {1007, "{{{1}}}", "[[[1]]]"},
+      {1007, "[0:1]={1,2}", "[1,2]"},
+      {1007, "[-1:0][2:3]={{1,2},{3,4}}", "[[1,2],[3,4]]"},
+      {1231, "{0.10,NaN}", R"([0.10,"NaN"])"},
+      {1022, "{1e+20,-Infinity}", R"([1e+20,"-Infinity"])"},
       {1000, "{t,f,NULL}", "[true,false,null]"},
       {1009, R"({a,NULL,"NULL","null","","b c","q\"q","back\\slash","{br}","com,ma"})",
        R"(["a",null,"NULL","null","","b c","q\"q","back\\slash","{br}","com,ma"])"},
@@ -173,16 +221,17 @@ TEST(Decode, writes_arrays_as_json) {
       {1182, "{2025-01-31}", R"(["2025-01-31"])"},
       {2951, "{11111111-1111-4111-8111-111111111111}", R"(["11111111-1111-4111-8111-111111111111"])"},
       {3807, R"({"{\"a\": [1, \"x\"]}",NULL,1})", R"([{"a": [1, "x"]},null,1])"},
-      {1001, R"({"\\x00ff"})", R"(["\\x00ff"])"}, {1020, "{(1,1),(0,0);(2,2),(1,1)}", R"~(["(1,1),(0,0)","(2,2),(1,1)"])~"},
+      {1001, R"({"\\x00ff"})", R"(["\\x00ff"])"},
+      {1020, "{(1,1),(0,0);(2,2),(1,1)}", R"~(["(1,1),(0,0)","(2,2),(1,1)"])~"},
       {3905, R"~({"[1,5)"})~", R"~(["[1,5)"])~"},
   };
   for (const auto& [oid, value, json] : cases) EXPECT_EQ(decoded(oid, value), json) << oid << " " << value;
 }
 
 TEST(Decode, what_is_no_array_literal_passes_as_text) {
-  for (const std::string value :
-       {"", "{", "}", "{1", "{1,}", "{,1}", "{1}}", "{1}x", "1,2", "{{1}", "{1 2\"", "{\"a}", "{\"a\\", "{\"a\\\"}", "[0:1]",
-        "[0:1]=", "{1}{2}", "{\"a\"b}", "{a\"b\"}", "{a{b}}", "{{1}2}"}) {
+  for (const std::string value : {"",      "{",      "}",      "{1",       "{1,}",     "{,1}",   "{1}}",
+                                  "{1}x",  "1,2",    "{{1}",   "{1 2\"",   "{\"a}",    "{\"a\\", "{\"a\\\"}",
+                                  "[0:1]", "[0:1]=", "{1}{2}", "{\"a\"b}", "{a\"b\"}", "{a{b}}", "{{1}2}"}) {
     Buffer expected;
     json::append_string(expected, value);
     EXPECT_EQ(decoded(1007, value), expected.view()) << value;

@@ -143,7 +143,8 @@ struct Hint {
 };
 constexpr Hint kHints[] = {
     {Code::unique_violation, "Use other values, or update the existing record instead."},
-    {Code::foreign_key_violation, "Make sure that the record which is referred to exists, or remove the references first."},
+    {Code::foreign_key_violation,
+     "Make sure that the record which is referred to exists, or remove the references first."},
     {Code::not_null_violation, "Give a value for each required column."},
     {Code::check_constraint_violation, "Correct the value so that it meets the constraint."},
     {Code::invalid_text_encoding, "Send valid UTF-8 without NUL characters."},
@@ -203,7 +204,8 @@ std::string foreign_key_words(const ServerError& server) {
   if (server.message.starts_with("update or delete")) {
     return fmt::format("Rows of {} still refer to the record{}", table_words(server), constraint_words(server));
   }
-  if (columns.empty()) return fmt::format("A reference of {} is violated{}", table_words(server), constraint_words(server));
+  if (columns.empty())
+    return fmt::format("A reference of {} is violated{}", table_words(server), constraint_words(server));
   return fmt::format("The value of '{}' in {} refers to a record that does not exist{}", columns, table_words(server),
                      constraint_words(server));
 }
@@ -224,7 +226,8 @@ std::string constraint_error(Code code, const ServerError& server) {
                        constraint_words(server));
   }
   if (code == Code::exclusion_violation) {
-    return fmt::format("The record conflicts with an existing one of {}{}", table_words(server), constraint_words(server));
+    return fmt::format("The record conflicts with an existing one of {}{}", table_words(server),
+                       constraint_words(server));
   }
   return fmt::format("The values violate a rule of {}{}", owner, constraint_words(server));
 }
@@ -244,11 +247,21 @@ std::string name_error(Code code, std::string_view kind, const ServerError& serv
 std::string words_for(const SqlStateRow& row, const ServerError& server, const ErrorContext& context) {
   std::string words;
   switch (row.voice) {
-    case constraint: words = constraint_error(row.code, server); break;
-    case name: words = context.caller_sql ? one_line(server.message) : name_error(row.code, row.text, server); break;
-    case theirs: words = one_line(server.message); break;
-    case callers: words = context.caller_sql ? one_line(server.message) : std::string(row.text); break;
-    case ours: words = row.text; break;
+    case constraint:
+      words = constraint_error(row.code, server);
+      break;
+    case name:
+      words = context.caller_sql ? one_line(server.message) : name_error(row.code, row.text, server);
+      break;
+    case theirs:
+      words = one_line(server.message);
+      break;
+    case callers:
+      words = context.caller_sql ? one_line(server.message) : std::string(row.text);
+      break;
+    case ours:
+      words = row.text;
+      break;
   }
   return words.empty() ? std::string(error_row(row.code).message) : words;
 }
@@ -274,7 +287,8 @@ void add_fields(Error& error, const ServerError& server, const ErrorContext& con
   };
   add("sql_state", server.sqlstate);
   const bool about_a_relation = error.code == Code::undefined_table && server.message.starts_with("relation \"");
-  const auto name = about_a_relation || error.code == Code::undefined_column ? quoted_name(server.message) : std::nullopt;
+  const auto name =
+      about_a_relation || error.code == Code::undefined_column ? quoted_name(server.message) : std::nullopt;
   add("schema", server.schema);
   add("table", server.table.empty() && about_a_relation && name ? *name : std::string_view(server.table));
   const std::string_view key = server.sqlstate.starts_with("23") ? key_columns(server.detail) : std::string_view();
@@ -286,12 +300,15 @@ void add_fields(Error& error, const ServerError& server, const ErrorContext& con
   add("constraint", server.constraint);
   add("data_type", server.data_type);
   if (const auto position = caller_position(server, context)) add("position", std::to_string(*position));
-  if (about_a_relation && name && text::is_utf8(*name)) error.message = fmt::format("The table '{}' was not found.", *name);
+  if (about_a_relation && name && text::is_utf8(*name))
+    error.message = fmt::format("The table '{}' was not found.", *name);
 }
 
 }  // namespace
 
-std::span<const SqlStateRow> sqlstate_rows() noexcept { return kRows; }
+std::span<const SqlStateRow> sqlstate_rows() noexcept {
+  return kRows;
+}
 
 const SqlStateRow& sqlstate_row(std::string_view sqlstate) noexcept {
   if (sqlstate.size() != 5) return kUnknown;

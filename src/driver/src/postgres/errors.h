@@ -14,15 +14,16 @@ struct ServerError {
   std::string severity, sqlstate, message, detail, hint, position, schema, table, column, constraint, data_type;
 };
 
-/// Whose text failed. A caller may read what PostgreSQL says about the caller's own SQL, but never SQL that we generated.
+/// Whose text failed. A caller may read what PostgreSQL says about the caller's own SQL, but never SQL that we
+/// generated.
 struct ErrorContext {
   bool caller_sql = false;
   std::string_view caller_text = {};  ///< what `position` refers to after the offset is taken off
   std::uint32_t position_offset = 0;  ///< characters that were sent before the caller's text
 };
 
-/// The error for the caller: code by SQLSTATE, words of ours wherever the server's could tell about hosts, users, paths or
-/// SQL. Everything that the server said goes into log_detail.
+/// The error for the caller: code by SQLSTATE, words of ours wherever the server's could tell about hosts, users, paths
+/// or SQL. Everything that the server said goes into log_detail.
 Error error_from_server(const ServerError& server, const ErrorContext& context);
 
 /// The connection is gone, or will be once the server has sent this.

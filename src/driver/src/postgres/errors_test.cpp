@@ -33,30 +33,75 @@ TEST(Errors, each_state_has_the_code_that_callers_know) {
     Code code;
   };
   const Case cases[] = {
-      {"23505", Code::unique_violation}, {"23503", Code::foreign_key_violation}, {"23502", Code::not_null_violation},
-      {"23514", Code::check_constraint_violation}, {"23P01", Code::exclusion_violation},
-      {"23001", Code::foreign_key_violation}, {"23000", Code::check_constraint_violation},
-      {"22021", Code::invalid_text_encoding}, {"22P05", Code::invalid_text_encoding},
-      {"22P02", Code::invalid_text_representation}, {"22007", Code::invalid_text_representation},
-      {"22003", Code::value_out_of_range}, {"22008", Code::value_out_of_range}, {"22001", Code::value_out_of_range},
-      {"22012", Code::invalid_parameter}, {"22023", Code::invalid_parameter}, {"2201B", Code::invalid_parameter},
-      {"42703", Code::undefined_column}, {"42P01", Code::undefined_table}, {"42601", Code::syntax_error},
-      {"42803", Code::syntax_error}, {"42883", Code::undefined_function}, {"42704", Code::undefined_object},
-      {"42804", Code::type_mismatch}, {"42501", Code::insufficient_privilege}, {"42P02", Code::invalid_parameter},
-      {"42P07", Code::duplicate_object}, {"42710", Code::duplicate_object}, {"42701", Code::duplicate_object},
-      {"42P10", Code::invalid_parameter}, {"428C9", Code::invalid_parameter}, {"3F000", Code::undefined_object},
-      {"40001", Code::serialization_failure}, {"40P01", Code::deadlock_detected}, {"40003", Code::write_outcome_unknown},
-      {"57014", Code::statement_timeout}, {"57P01", Code::database_unavailable}, {"57P02", Code::database_unavailable},
-      {"57P03", Code::database_unavailable}, {"53300", Code::too_many_connections}, {"53100", Code::disk_full},
-      {"53200", Code::database_unavailable}, {"08006", Code::connection_error}, {"08001", Code::connection_error},
-      {"08P01", Code::invalid_parameter}, {"28P01", Code::connection_error}, {"28000", Code::connection_error},
-      {"3D000", Code::connection_error}, {"25006", Code::read_only_violation}, {"25001", Code::unsupported_statement},
-      {"55P03", Code::object_in_use}, {"55006", Code::object_in_use}, {"55000", Code::feature_not_supported},
-      {"0A000", Code::feature_not_supported}, {"54001", Code::limit_exceeded}, {"21000", Code::invalid_parameter},
-      {"2BP01", Code::object_in_use}, {"44000", Code::check_constraint_violation}, {"26000", Code::undefined_object},
-      {"P0001", Code::check_constraint_violation}, {"P0002", Code::nothing_matched}, {"P0003", Code::database_error},
-      {"XX000", Code::database_error}, {"58030", Code::database_error}, {"HV000", Code::database_error},
-      {"", Code::database_error}, {"2", Code::database_error}, {"22", Code::database_error}, {"ZZZZZ", Code::database_error},
+      {"23505", Code::unique_violation},
+      {"23503", Code::foreign_key_violation},
+      {"23502", Code::not_null_violation},
+      {"23514", Code::check_constraint_violation},
+      {"23P01", Code::exclusion_violation},
+      {"23001", Code::foreign_key_violation},
+      {"23000", Code::check_constraint_violation},
+      {"22021", Code::invalid_text_encoding},
+      {"22P05", Code::invalid_text_encoding},
+      {"22P02", Code::invalid_text_representation},
+      {"22007", Code::invalid_text_representation},
+      {"22003", Code::value_out_of_range},
+      {"22008", Code::value_out_of_range},
+      {"22001", Code::value_out_of_range},
+      {"22012", Code::invalid_parameter},
+      {"22023", Code::invalid_parameter},
+      {"2201B", Code::invalid_parameter},
+      {"42703", Code::undefined_column},
+      {"42P01", Code::undefined_table},
+      {"42601", Code::syntax_error},
+      {"42803", Code::syntax_error},
+      {"42883", Code::undefined_function},
+      {"42704", Code::undefined_object},
+      {"42804", Code::type_mismatch},
+      {"42501", Code::insufficient_privilege},
+      {"42P02", Code::invalid_parameter},
+      {"42P07", Code::duplicate_object},
+      {"42710", Code::duplicate_object},
+      {"42701", Code::duplicate_object},
+      {"42P10", Code::invalid_parameter},
+      {"428C9", Code::invalid_parameter},
+      {"3F000", Code::undefined_object},
+      {"40001", Code::serialization_failure},
+      {"40P01", Code::deadlock_detected},
+      {"40003", Code::write_outcome_unknown},
+      {"57014", Code::statement_timeout},
+      {"57P01", Code::database_unavailable},
+      {"57P02", Code::database_unavailable},
+      {"57P03", Code::database_unavailable},
+      {"53300", Code::too_many_connections},
+      {"53100", Code::disk_full},
+      {"53200", Code::database_unavailable},
+      {"08006", Code::connection_error},
+      {"08001", Code::connection_error},
+      {"08P01", Code::invalid_parameter},
+      {"28P01", Code::connection_error},
+      {"28000", Code::connection_error},
+      {"3D000", Code::connection_error},
+      {"25006", Code::read_only_violation},
+      {"25001", Code::unsupported_statement},
+      {"55P03", Code::object_in_use},
+      {"55006", Code::object_in_use},
+      {"55000", Code::feature_not_supported},
+      {"0A000", Code::feature_not_supported},
+      {"54001", Code::limit_exceeded},
+      {"21000", Code::invalid_parameter},
+      {"2BP01", Code::object_in_use},
+      {"44000", Code::check_constraint_violation},
+      {"26000", Code::undefined_object},
+      {"P0001", Code::check_constraint_violation},
+      {"P0002", Code::nothing_matched},
+      {"P0003", Code::database_error},
+      {"XX000", Code::database_error},
+      {"58030", Code::database_error},
+      {"HV000", Code::database_error},
+      {"", Code::database_error},
+      {"2", Code::database_error},
+      {"22", Code::database_error},
+      {"ZZZZZ", Code::database_error},
   };
   for (const auto& [sqlstate, code] : cases) {
     EXPECT_EQ(error_from_server(server_error(sqlstate, "m"), kGenerated).code, code) << sqlstate;
@@ -88,8 +133,9 @@ TEST(Errors, a_unique_violation_names_table_columns_and_constraint_but_no_values
   server.detail = "Key (tenant, email)=(7, secret@example.org) already exists.";
   server.schema = "public", server.table = "users", server.constraint = "users_email_key";
   const Error error = error_from_server(server, kGenerated);
-  EXPECT_EQ(error.error,
-            "A record of table 'users' with the same value of 'tenant, email' already exists (constraint 'users_email_key')");
+  EXPECT_EQ(
+      error.error,
+      "A record of table 'users' with the same value of 'tenant, email' already exists (constraint 'users_email_key')");
   EXPECT_EQ(field(error, "table"), "users");
   EXPECT_EQ(field(error, "schema"), "public");
   EXPECT_EQ(field(error, "constraint"), "users_email_key");
@@ -99,7 +145,8 @@ TEST(Errors, a_unique_violation_names_table_columns_and_constraint_but_no_values
 }
 
 TEST(Errors, the_other_constraints_have_words_too) {
-  ServerError child = server_error("23503", R"(insert or update on table "orders" violates foreign key constraint "fk")");
+  ServerError child =
+      server_error("23503", R"(insert or update on table "orders" violates foreign key constraint "fk")");
   child.detail = R"(Key (user_id)=(9) is not present in table "users".)";
   child.table = "orders", child.constraint = "fk";
   EXPECT_EQ(error_from_server(child, kGenerated).error,
@@ -110,7 +157,8 @@ TEST(Errors, the_other_constraints_have_words_too) {
   EXPECT_EQ(error_from_server(parent, kGenerated).error,
             "Rows of table 'orders' still refer to the record (constraint 'fk')");
 
-  ServerError null = server_error("23502", R"(null value in column "email" of relation "users" violates not-null constraint)");
+  ServerError null =
+      server_error("23502", R"(null value in column "email" of relation "users" violates not-null constraint)");
   null.table = "users", null.column = "email";
   const Error missing = error_from_server(null, kGenerated);
   EXPECT_EQ(missing.error, "Column 'email' of table 'users' must not be null");
@@ -118,7 +166,8 @@ TEST(Errors, the_other_constraints_have_words_too) {
 
   ServerError domain = server_error("23514", R"(value for domain posint violates check constraint "posint_check")");
   domain.data_type = "posint", domain.constraint = "posint_check";
-  EXPECT_EQ(error_from_server(domain, kGenerated).error, "The values violate a rule of type 'posint' (constraint 'posint_check')");
+  EXPECT_EQ(error_from_server(domain, kGenerated).error,
+            "The values violate a rule of type 'posint' (constraint 'posint_check')");
 
   EXPECT_EQ(error_from_server(server_error("23505", ""), kGenerated).error,
             "A record of the table with the same value already exists");
@@ -179,8 +228,9 @@ TEST(Errors, hosts_users_and_paths_stay_in_the_log) {
 }
 
 TEST(Errors, the_servers_words_pass_where_they_are_about_values_or_the_callers_sql) {
-  EXPECT_EQ(error_from_server(server_error("22P02", R"(invalid input syntax for type integer: "abc")"), kGenerated).error,
-            R"(invalid input syntax for type integer: "abc")");
+  EXPECT_EQ(
+      error_from_server(server_error("22P02", R"(invalid input syntax for type integer: "abc")"), kGenerated).error,
+      R"(invalid input syntax for type integer: "abc")");
   ServerError syntax = server_error("42601", R"(syntax error at or near "selec")");
   syntax.hint = "a hint";
   EXPECT_EQ(error_from_server(syntax, kCallers).error, R"(syntax error at or near "selec")");

@@ -19,8 +19,8 @@ namespace athena::driver::postgres {
 /// One row of a catalog query, in text format; no value: null.
 using CatalogRow = std::span<const std::optional<std::string_view>>;
 
-/// The queries whose rows make a Schema, to be run in this order, best in one read-only REPEATABLE READ transaction: the
-/// search path, the tables, their columns, their keys. They take no parameters.
+/// The queries whose rows make a Schema, to be run in this order, best in one read-only REPEATABLE READ transaction:
+/// the search path, the tables, their columns, their keys. They take no parameters.
 std::span<const std::string_view> schema_queries() noexcept;
 
 /// Makes a Schema of the rows of schema_queries(). Linear in their number, so it copes with ten thousand tables.
