@@ -90,6 +90,7 @@ class Handler {
 struct Counters {
   std::atomic<std::uint64_t> connections_accepted{0}, connections_open{0}, connections_refused{0};
   std::atomic<std::uint64_t> requests{0}, refused_by_parser{0}, timeouts{0}, client_gone{0}, cut_streams{0};
+  std::atomic<std::uint64_t> handler_failures{0};  ///< handlers that threw: a bug of ours
   std::atomic<std::uint64_t> bytes_in{0}, bytes_out{0};
 };
 
