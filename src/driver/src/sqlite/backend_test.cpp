@@ -272,6 +272,7 @@ TEST_F(BackendTest, like_is_case_sensitive) {
 
 TEST_F(BackendTest, large_results_come_in_batches) {
   make_numbers(20'000);
+  must("ALTER TABLE numbers ADD COLUMN more DEFAULT '" + std::string(400, 'x') + "'");
   const auto answer = sql("SELECT * FROM numbers ORDER BY i");
   ASSERT_TRUE(answer) << why(answer);
   EXPECT_EQ(answer->rows.size(), 20'000u);

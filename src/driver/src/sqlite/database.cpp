@@ -55,7 +55,14 @@ void configure_process() {
   std::call_once(once, [] { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
 }
 
-int on_progress(void* guard) noexcept { return static_cast<const Guard*>(guard)->over(Clock::now()); }
+int on_progress(void* context) noexcept {
+  auto& guard = *static_cast<Guard*>(context);
+  if (guard.free_looks > 0) {
+    --guard.free_looks;
+    return 0;
+  }
+  return guard.over(Clock::now());
+}
 
 int on_busy(void* context, int) noexcept {
   const auto& guard = *static_cast<const Guard*>(context);

@@ -2,8 +2,6 @@
 
 #include <sqlite3.h>
 
-#include "sqlite/stream.h"
-
 namespace athena::driver::sqlite {
 namespace {
 
@@ -32,7 +30,7 @@ Result<InlineReader::Rows> InlineReader::read(const query::Printed& printed, Tim
   }
   ATHENA_TRY_VOID(bind_printed(prepared->handle.get(), printed.params));
   Rows rows{nullptr, pool.take()};
-  connection_->set_guard({.until = now + kBudget});
+  connection_->set_guard({.until = now + kBudget, .free_looks = kFreeLooks});
   const Result<bool> complete = collect(*prepared, printed, rows);
   connection_->set_guard({});
   if (complete && *complete) return rows;
@@ -51,7 +49,7 @@ Result<bool> InlineReader::collect(Prepared& prepared, const query::Printed& pri
       if (!rows.shape) rows.shape = printed_shape(prepared, printed);
       if (code == SQLITE_DONE) return true;
       append_row(statement, rows.shape->rules, rows.batch);
-      if (rows.batch.bytes() < kBatchBytes) continue;
+      if (rows.batch.bytes() < kMostBytes) continue;
     } else if ((code & 0xff) == SQLITE_BUSY) {
       return false;
     } else if ((code & 0xff) != SQLITE_INTERRUPT) {

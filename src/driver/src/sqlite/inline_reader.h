@@ -13,12 +13,15 @@
 namespace athena::driver::sqlite {
 
 /// Runs short reads on the loop itself, on a connection of the loop's own: a hand-over to a thread and back costs more
-/// than most of them. A read gets kBudget and kBatchBytes. All its rows are collected before the first is given out, so a
+/// than most of them. A read gets kBudget and kMostBytes. All its rows are collected before the first is given out, so a
 /// read that needs more time or room than that has given out nothing, and simply begins again on a reader thread. The
 /// statement is remembered, and its next runs go to a thread at once.
 class InlineReader {
  public:
   static constexpr milliseconds kBudget{2};
+  static constexpr std::size_t kMostBytes = 256 * 1024;
+  /// Looks at the clock that pass anyway, about 10 000 steps of SQLite's machine.
+  static constexpr std::uint32_t kFreeLooks = 10;
   /// Runs that go to a thread after one that did not fit; then the loop tries again.
   static constexpr std::uint32_t kSkippedRuns = 64;
 
