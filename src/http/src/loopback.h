@@ -18,7 +18,7 @@
 namespace athena::http::testing {
 
 /// Paths: /hello, /echo, /ignore (reads no body), /throw, /close, /abort?when, /wait (until cancelled), /sleep?ms,
-/// /stream?chunks,bytes, /big?bytes, /status?code, /peer, /late-failure.
+/// /stream?chunks,bytes, /big?bytes, /status?code, /peer, /redirect, /late-failure, /split-header.
 class TestHandler final : public Handler {
  public:
   explicit TestHandler(Loop& loop) : loop_(loop) {}

@@ -37,7 +37,8 @@ class Client {
  public:
   static std::unique_ptr<Client> create(Loop& loop);
   virtual ~Client() = default;
-  /// Errors: database_unavailable (cannot connect, reset), deadline_exceeded, result_too_large, cancelled.
+  /// Errors: database_unavailable (cannot connect, reset, certificate), deadline_exceeded, result_too_large, cancelled,
+  /// overloaded (too many at once), configuration_error (no http URL, a header that cannot be sent).
   virtual Async<ClientResponse> send(ClientRequest request, Cancellation* cancellation) = 0;
 };
 
