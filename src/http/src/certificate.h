@@ -17,7 +17,8 @@ namespace athena::http::testing {
 /// A key and a self-signed certificate for localhost, in files that go with the object.
 class Certificate {
  public:
-  explicit Certificate(const std::string& name) : base_(::testing::TempDir() + name + "." + std::to_string(::getpid())) {
+  explicit Certificate(const std::string& name)
+      : base_(::testing::TempDir() + name + "." + std::to_string(::getpid())) {
     renew(name);
   }
   ~Certificate() {
@@ -40,14 +41,13 @@ class Certificate {
     X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3'600);
     X509_set_pubkey(certificate.get(), key.get());
     X509_NAME* subject = X509_get_subject_name(certificate.get());
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1,
-                               0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1,
+                               -1, 0);
     X509_set_issuer_name(certificate.get(), subject);
     X509_sign(certificate.get(), key.get(), EVP_sha256());
     write(certificate_file(), [&](FILE* file) { PEM_write_X509(file, certificate.get()); });
-    write(key_file(), [&](FILE* file) {
-      PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    });
+    write(key_file(),
+          [&](FILE* file) { PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
   }
 
  private:

@@ -7,9 +7,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include <curl/curl.h>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <curl/curl.h>
 
 #include <athena/base/event.h>
 #include <athena/base/text.h>
@@ -96,7 +96,9 @@ std::string connect_to(std::string_view pinned) {
   return "::" + host + ":";
 }
 
-constexpr bool is_letter(char c) noexcept { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-'; }
+constexpr bool is_letter(char c) noexcept {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-';
+}
 
 template <class Value>
 bool set(CURL* easy, CURLoption option, Value value) {
@@ -238,14 +240,14 @@ class Multi : public std::enable_shared_from_this<Multi> {
     }
   }
   void wait(const std::shared_ptr<Watched>& watched, Descriptor::wait_type event, bool& waits, int happened) {
-    watched->descriptor.async_wait(event, [weak = weak_from_this(), watched, &waits, happened](
-                                              boost::system::error_code error) {
-      waits = false;  // a member of `watched`
-      const auto self = weak.lock();
-      if (error || watched->gone || !self || self->stopped_) return;
-      self->act(watched->descriptor.native_handle(), happened);
-      if (!watched->gone) self->wait(watched);
-    });
+    watched->descriptor.async_wait(
+        event, [weak = weak_from_this(), watched, &waits, happened](boost::system::error_code error) {
+          waits = false;  // a member of `watched`
+          const auto self = weak.lock();
+          if (error || watched->gone || !self || self->stopped_) return;
+          self->act(watched->descriptor.native_handle(), happened);
+          if (!watched->gone) self->wait(watched);
+        });
   }
 
   void set_timer(long timeout_ms) {

@@ -61,7 +61,8 @@ TEST_F(ClientTest, gets_status_headers_and_body) {
   ASSERT_TRUE(response) << response.error().log_detail;
   EXPECT_EQ(response->status, 200);
   EXPECT_EQ(response->body, "hello");
-  EXPECT_THAT(response->headers, ::testing::Contains(std::pair<std::string, std::string>("content-type", "text/plain")));
+  EXPECT_THAT(response->headers,
+              ::testing::Contains(std::pair<std::string, std::string>("content-type", "text/plain")));
   EXPECT_THAT(response->headers, ::testing::Contains(std::pair<std::string, std::string>("server", "athena")));
   EXPECT_EQ(send(to("/nowhere"))->status, 404);
 }
@@ -93,8 +94,8 @@ TEST_F(ClientTest, sends_many_requests_at_once) {
   std::vector<std::unique_ptr<Cancellation>> cancellations;  // one for each: they wait at the same time
   for (int i = 0; i < 50; ++i) {
     cancellations.push_back(std::make_unique<Cancellation>());
-    responses.push_back(asio::co_spawn(loop.executor(), client->send(to("/stream?10,10000"), cancellations.back().get()),
-                                       asio::use_future));
+    responses.push_back(asio::co_spawn(
+        loop.executor(), client->send(to("/stream?10,10000"), cancellations.back().get()), asio::use_future));
   }
   for (auto& response : responses) EXPECT_EQ(response.get()->body.size(), 100'003U);
 }

@@ -84,10 +84,14 @@ class CompressorTest : public ::testing::TestWithParam<Coding> {};
 TEST_P(CompressorTest, gives_back_all_of_what_it_was_given_at_each_flush) {
   const auto decode = [](std::string_view bytes, std::size_t room) {
     switch (GetParam()) {
-      case Coding::gzip: return gunzip(bytes, room);
-      case Coding::brotli: return unbrotli(bytes, room);
-      case Coding::zstd: return unzstd(bytes, room);
-      case Coding::identity: break;
+      case Coding::gzip:
+        return gunzip(bytes, room);
+      case Coding::brotli:
+        return unbrotli(bytes, room);
+      case Coding::zstd:
+        return unzstd(bytes, room);
+      case Coding::identity:
+        break;
     }
     return std::string(bytes);
   };

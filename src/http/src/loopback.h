@@ -61,7 +61,7 @@ class TestServer {
 };
 
 struct Reply {
-  int status = 0;  ///< 0: the connection ended before an answer
+  int status = 0;                                   ///< 0: the connection ended before an answer
   std::multimap<std::string, std::string> headers;  ///< names lower-cased
   std::string body;
   bool complete = false;

@@ -14,7 +14,8 @@
 
 namespace athena::http {
 
-/// A request to another server. The URL is ours or an administrator's: callers' addresses are checked before they come here.
+/// A request to another server. The URL is ours or an administrator's: callers' addresses are checked before they come
+/// here.
 struct ClientRequest {
   std::string method = "GET";
   std::string url;
@@ -32,7 +33,8 @@ struct ClientResponse {
   std::string body;
 };
 
-/// An HTTP client on one loop (libcurl multi): connections are kept and reused, certificates verified, redirects never followed.
+/// An HTTP client on one loop (libcurl multi): connections are kept and reused, certificates verified, redirects never
+/// followed.
 class Client {
  public:
   static std::unique_ptr<Client> create(Loop& loop);
