@@ -1,7 +1,7 @@
 # athena_module(base DEPS query http LINK Boost::headers SOURCES a.cpp TESTS a_test.cpp HEADERS athena/base/a.h)
 #
 # One static library athena_<name> with its own include root: a header of a module that is not linked cannot be found.
-# SOURCES and TESTS are relative to src/, HEADERS to include/. DEPS are modules (public), LINK third-party libraries (private).
+# SOURCES and TESTS are relative to src/, HEADERS to include/. DEPS are modules (public), LINK is third party (private).
 # With TESTS, an executable <name>_tests and one ctest per binary.
 function(athena_module name)
   cmake_parse_arguments(M "" "" "DEPS;LINK;SOURCES;TESTS;TEST_LINK;HEADERS" ${ARGN})
@@ -38,7 +38,8 @@ function(athena_install_package)
   endforeach()
   include(CMakePackageConfigHelpers)
   install(TARGETS ${installed} EXPORT athena-targets FILE_SET HEADERS COMPONENT development)
-  install(EXPORT athena-targets NAMESPACE athena:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/athena COMPONENT development)
+  install(EXPORT athena-targets NAMESPACE athena::
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/athena COMPONENT development)
   configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/athena-config.cmake.in
     ${CMAKE_BINARY_DIR}/athena-config.cmake INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/athena)
   write_basic_package_version_file(${CMAKE_BINARY_DIR}/athena-config-version.cmake COMPATIBILITY SameMinorVersion)

@@ -30,8 +30,6 @@ class Gateway {
   virtual http::Handler& handler(std::size_t index) = 0;
   /// Readiness (GET /ready): false until the app says so, and again while it drains. Thread-safe.
   virtual void set_ready(bool ready) = 0;
-  /// For the metrics and GET /; may be called once. Borrowed.
-  virtual void observe_server(const http::Server& server) = 0;
   /// Replaces what a running gateway can take over (clients, shapes, limits, CORS). Thread-safe; requests in flight end
   /// with the old settings. SIGHUP.
   virtual Result<> reload(Settings settings) = 0;

@@ -21,12 +21,25 @@ enum class Arity : std::uint8_t {
   json   ///< an array, an object, or a literal of the database
 };
 
+/// What becomes of an operand on its way to a parameter, and of the column beside it.
+enum class Form : std::uint8_t {
+  value,   ///< read as the column's type; null becomes IS [NOT] NULL
+  text,    ///< text; the column is compared as text
+  prefix,  ///< the same, but what the text starts with (SQLite gets a GLOB pattern of it)
+  list,    ///< all operands in one parameter, so that the statement is the same for any number of them
+  word,    ///< one of the words of `is`: becomes SQL of our own
+  set,     ///< an array, range or JSON document, as the column is
+  query    ///< a full-text query
+};
+
 struct OpRow {
   Op op;
   std::string_view name;                     ///< "eq", "containedBy"
   std::span<const std::string_view> aliases;  ///< "=", "cd", …
   Arity arity;
-  /// Templates: `{c}` column, `{1}` first operand, `{2}` second. Empty: not expressible.
+  Form form;
+  /// Templates: `{c}` column, `{t}` column as text, `{v}` column as tsvector, `{1}` first operand, `{2}` second, `{w}` the
+  /// SQL of a word. Empty: not expressible.
   std::string_view postgres;
   std::string_view sqlite;
 };

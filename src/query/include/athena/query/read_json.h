@@ -19,6 +19,7 @@ struct ReadOptions {
   std::uint32_t max_depth = 32;
   std::uint32_t max_rows = 10'000;       ///< of one insert
   std::uint32_t max_columns = 1'600;
+  std::uint32_t max_list = 100'000;      ///< elements of one `in`
 };
 
 /// contract 5. Checked for known words when read; applied by the gateway.

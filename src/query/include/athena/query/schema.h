@@ -51,6 +51,7 @@ struct TableDef {
   double estimated_rows = -1;              ///< -1: unknown
   std::uint32_t average_row_bytes = 0;     ///< 0: unknown
   bool has_triggers = false;
+  std::string all_columns_sql;  ///< `t."a", t."b"`: made by Schema, so that `*` costs one append
 
   /// The column by the rules, or null. A name that matches two columns but for case, and neither exactly, matches none.
   const ColumnDef* find(std::string_view column, NameRules rules) const;

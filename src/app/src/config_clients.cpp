@@ -1,0 +1,139 @@
+#include "config_clients.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <athena/base/text.h>
+#include <athena/driver/backend.h>
+
+namespace athena::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A bound of the pools, from the environment: the configuration has no key for it.
+template <class T>
+Result<> take_variable(T& to, const char* name, const Environment& environment) {
+  const auto value = environment.get(name);
+  if (!value) return {};
+  const auto number = text::parse_u64(*value);
+  if (!number || *number > 1'000'000) {
+    return fail(Code::configuration_error, std::string(name) + " must be a whole number; it is '" + *value + "'");
+  }
+  to = T(*number);
+  return {};
+}
+
+Result<driver::PoolConfig> pool_config(const Environment& environment) {
+  driver::PoolConfig pool;
+  seconds connect{5}, idle{300};
+  ATHENA_TRY_VOID(take_variable(pool.max_connections, "ATHENA_PG_POOL_MAX_CONNECTIONS", environment));
+  ATHENA_TRY_VOID(take_variable(pool.min_connections, "ATHENA_PG_POOL_MIN_CONNECTIONS", environment));
+  ATHENA_TRY_VOID(take_variable(connect, "ATHENA_PG_POOL_ACQUIRE_TIMEOUT_SECS", environment));
+  ATHENA_TRY_VOID(take_variable(idle, "ATHENA_PG_POOL_IDLE_TIMEOUT_SECS", environment));
+  pool.connect_timeout = connect;
+  pool.idle_timeout = idle;
+  if (pool.max_connections == 0)
+    return fail(Code::configuration_error, "ATHENA_PG_POOL_MAX_CONNECTIONS must be at least 1");
+  pool.min_connections = std::min(pool.min_connections, pool.max_connections);
+  return pool;
+}
+
+bool is_below(const fs::path& path, const fs::path& root) {
+  return std::ranges::mismatch(root, path).in1 == root.end() && path != root;
+}
+
+/// A file of SQLite may stand below the data folder or one of storage.sqlite_roots, and nowhere else: links and `..`
+/// are followed first. A relative path starts at the data folder.
+Result<std::string> sqlite_file(const Config& config, const std::string& path, const Setting& setting) {
+  std::error_code error;
+  const fs::path data = fs::weakly_canonical(fs::absolute(config.data), error);
+  const fs::path file = fs::weakly_canonical(data / path, error);
+  if (error) return setting.refuse("names a file that cannot be looked up: " + error.message());
+  std::vector<fs::path> roots{data};
+  const fs::path beside = fs::absolute(config.file).parent_path();
+  for (const std::string& root : config.sqlite_roots) roots.push_back(fs::weakly_canonical(beside / root, error));
+  if (std::ranges::any_of(roots, [&](const fs::path& root) { return is_below(file, root); })) return file.string();
+  return setting.refuse("names a file outside of the data folder and of storage.sqlite_roots",
+                        "Move the file below " + data.string() + ", or add its folder to storage.sqlite_roots.");
+}
+
+Result<> add_client(Config& config, gateway::ClientSettings client, const std::string& uri, const Setting& setting,
+                    const Environment& environment) {
+  for (const auto& other : config.settings.clients) {
+    if (text::iequals(other.name, client.name))
+      return setting.refuse("is the second client named '" + client.name + "'");
+  }
+  auto target = driver::parse_uri(uri);
+  if (!target) return setting.refuse("is no URI that Athena takes: " + target.error().error, target.error().hint);
+  client.target = *std::move(target);
+  if (const auto* kind = driver::find_backend_kind(client.target.kind); kind != nullptr && kind->name == "sqlite") {
+    ATHENA_TRY(client.target.database, sqlite_file(config, client.target.database, setting));
+  }
+  ATHENA_TRY(client.target.pool, pool_config(environment));
+  config.settings.clients.push_back(std::move(client));
+  return {};
+}
+
+/// The URI of an element of `clients`: its own, or what the variable that it names holds.
+Result<std::string> client_uri(const Setting& setting, const Environment& environment) {
+  const YamlNode* uri = setting.node().find("uri");
+  const YamlNode* variable = setting.node().find("uri_env_var");
+  if ((uri == nullptr) == (variable == nullptr)) return setting.refuse("needs either uri or uri_env_var");
+  if (uri != nullptr) return setting.member("uri", *uri).text();
+  const Setting named = setting.member("uri_env_var", *variable);
+  ATHENA_TRY(const std::string name, named.text());
+  if (auto value = environment.get(name)) return *std::move(value);
+  return named.refuse("names the variable " + name + ", which is not set");
+}
+
+Result<> add_listed_client(Config& config, const Setting& setting, const Environment& environment) {
+  if (setting.node().kind != YamlNode::Kind::map) return setting.refuse("must be {name, uri, …}");
+  gateway::ClientSettings client;
+  for (const auto& [key, value] : setting.node().members) {
+    const Setting member = setting.member(key, value);
+    if (key == "name") {
+      ATHENA_TRY(client.name, member.text());
+    } else if (key == "description") {
+      ATHENA_TRY(client.description, member.text());
+    } else if (key == "key_env_var" || key == "metadata") {
+      config.notices.push_back(
+          {LogLevel::warn, member.place() + ": " + member.key() + ": not in effect in this version"});
+    } else if (key != "uri" && key != "uri_env_var") {
+      config.notices.push_back({LogLevel::warn, member.place() + ": " + member.key() + " is no key that Athena knows"});
+    }
+  }
+  if (text::trim(client.name).empty()) return setting.refuse("needs a name");
+  client.name = text::trim(client.name);
+  ATHENA_TRY(const std::string uri, client_uri(setting, environment));
+  return add_client(config, std::move(client), uri, setting, environment);
+}
+
+}  // namespace
+
+Result<> add_postgres_client(Config& config, const std::string& name, const Setting& uri,
+                             const Environment& environment) {
+  ATHENA_TRY(const std::string text, uri.text());
+  if (text.empty()) {
+    config.notices.push_back({LogLevel::warn, uri.place() + ": " + uri.key() + " is empty: the client is left out"});
+    return {};
+  }
+  gateway::ClientSettings client;
+  client.name = text::trim(name);
+  ATHENA_TRY_VOID(add_client(config, std::move(client), text, uri, environment));
+  const auto* kind = driver::find_backend_kind(config.settings.clients.back().target.kind);
+  if (kind == nullptr || kind->name != "postgresql")
+    return uri.refuse("must be a postgres:// URI; others go into `clients`");
+  return {};
+}
+
+Result<> add_clients(Config& config, const Setting& list, const Environment& environment) {
+  if (list.node().kind == YamlNode::Kind::null) return {};
+  if (list.node().kind != YamlNode::Kind::list) return list.refuse("must be a list of {name, uri, …}");
+  for (std::size_t index = 0; const YamlNode& item : list.node().items) {
+    ATHENA_TRY_VOID(add_listed_client(config, list.member(std::to_string(index++), item), environment));
+  }
+  return {};
+}
+
+}  // namespace athena::app

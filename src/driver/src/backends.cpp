@@ -1,0 +1,61 @@
+#include <athena/driver/backend.h>
+
+#include <algorithm>
+
+#include <athena/base/text.h>
+
+#include "postgres/backend.h"
+#include "sqlite/backend.h"
+
+namespace athena::driver {
+namespace {
+
+constexpr std::string_view kPostgresAliases[] = {"postgres", "neon", "pg"};
+constexpr std::string_view kSqliteAliases[] = {"sqlite3"};
+
+constexpr Capabilities kPostgres{.raw_sql = true,
+                                 .transactions = true,
+                                 .schemas = true,
+                                 .regex = true,
+                                 .full_text = true,
+                                 .arrays = true,
+                                 .returning = true,
+                                 .estimates = true};
+
+constexpr BackendKind kKinds[] = {
+    {"postgresql", kPostgresAliases, kPostgres, &postgres::share, &postgres::open},
+    {"sqlite", kSqliteAliases, sqlite::kCapabilities, &sqlite::share, &sqlite::open},
+};
+
+bool can_write(StatementKind kind) noexcept {
+  switch (kind) {
+    case StatementKind::select:
+    case StatementKind::utility: return false;  // EXPLAIN, SHOW, PRAGMA; what may write besides is volatile
+    case StatementKind::insert:
+    case StatementKind::update:
+    case StatementKind::del:
+    case StatementKind::merge:
+    case StatementKind::ddl:
+    case StatementKind::transaction_control:
+    case StatementKind::copy: return true;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool SqlFacts::writes_anything() const noexcept {
+  return is_volatile || !writes.empty() || std::ranges::any_of(statements, &can_write);
+}
+
+std::span<const BackendKind> backend_kinds() noexcept { return kKinds; }
+
+const BackendKind* find_backend_kind(std::string_view name) noexcept {
+  const auto is = [name](std::string_view other) { return text::iequals(name, other); };
+  for (const BackendKind& kind : kKinds) {
+    if (is(kind.name) || std::ranges::any_of(kind.aliases, is)) return &kind;
+  }
+  return nullptr;
+}
+
+}  // namespace athena::driver

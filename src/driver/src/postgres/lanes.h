@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <athena/base/cancellation.h>
+#include <athena/base/event.h>
+#include <athena/driver/backend.h>
+
+#include "postgres/backoff.h"
+#include "postgres/budget.h"
+#include "postgres/lane.h"
+
+namespace athena::driver::postgres {
+
+/// One loop's lanes to one database: picks a lane for each statement, opens and closes them, and sees to it that a lost
+/// connection costs the requests on it no more than it must.
+class Lanes final : public Lane::Owner {
+ public:
+  struct Limits {
+    std::size_t base = 2;  ///< opened at the first statement, and kept
+    std::size_t most = 8;  ///< while those that there are stand behind slow statements
+  };
+  /// Statements that wait for a lane. Beyond: overloaded.
+  static constexpr std::size_t kMaxParked = 10'000;
+
+  /// All borrowed; they outlive the lanes.
+  Lanes(Runtime runtime, const Target& target, std::string_view masked_target, Budget& budget, Helper& helper, Limits limits);
+  ~Lanes() override;
+
+  /// Sends the statement, and returns when it has ended or its first rows are there: then its columns are known.
+  Async<LaneRequestPtr> run(LaneRequest::Question question, Cancellation* cancellation);
+
+  void tick(TimePoint now);
+  /// Closes one that has nothing to do; false: there is none.
+  bool close_idle();
+  std::uint32_t open() const noexcept { return static_cast<std::uint32_t>(lanes_.size()); }
+  std::uint32_t busy() const noexcept;
+  bool is_usable(TimePoint now) const noexcept { return !lanes_.empty() || !backoff_.is_down(now); }
+  const std::string& last_error() const noexcept { return last_error_; }
+  /// Ends all requests and connections, and waits for what runs in the background.
+  Task<> stop();
+
+ private:
+  struct Open {
+    std::shared_ptr<Lane> lane;  // shared with its own reading
+    Budget::Place place;
+  };
+
+  void lane_closed(Lane& lane, const Error& why) override;
+  void orphaned(LaneRequestPtr request, Lane::Fate fate) override;
+  void cancel_absorbed() override { observe(Event::Kind::cancel_absorbed); }
+  void statement_cancelled() override { observe(Event::Kind::statement_cancelled); }
+  void prepared_again() override { observe(Event::Kind::prepared_again); }
+  Helper& helper() override { return helper_; }
+
+  Lane* choose();
+  void place(LaneRequestPtr request);
+  void unpark();
+  void refuse_parked(TimePoint now);
+  Error unavailable(TimePoint now) const;
+  void abandon(LaneRequest& request, Error why);
+  void open_more(std::size_t wanted);
+  Task<> open_one(Budget::Place place);
+  void observe(Event::Kind kind, std::string detail = {});
+
+  Runtime runtime_;
+  const Target& target_;
+  std::string_view masked_target_;
+  Budget& budget_;
+  Helper& helper_;
+  const Limits limits_;
+  std::shared_ptr<RequestPool> pool_ = std::make_shared<RequestPool>();  // requests keep it, too
+  Backoff backoff_;
+  std::vector<Open> lanes_;
+  std::deque<LaneRequestPtr> parked_;
+  std::optional<Budget::Want> want_;  // while requests wait and there is no lane at all
+  std::size_t opening_ = 0;
+  std::string last_error_;
+  Error last_failure_;
+  bool stopping_ = false;
+  athena::Event opened_;  // set whenever an attempt to open one ends
+};
+
+}  // namespace athena::driver::postgres

@@ -1,0 +1,304 @@
+#include "sqlite/writer.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include <sqlite3.h>
+
+namespace athena::driver::sqlite {
+namespace {
+
+/// How long the writer waits for another process at a time, before it looks which of its jobs still make sense.
+constexpr milliseconds kLockSlice{20};
+/// A commit needs no lock that it has not got; this bounds what cannot happen.
+constexpr seconds kCommitTime{10};
+
+/// Why a job must not begin any more; nothing was done for it.
+std::optional<Error> too_late(const WriteJob& job, TimePoint now) {
+  if (job.cancelled()) return Error(Code::cancelled);
+  if (now >= job.deadline()) {
+    return Error(Code::statement_timeout, "The write did not get its turn in time; nothing was changed");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool WriteJob::withdraw() noexcept {
+  State expected = State::waiting;
+  return state_.compare_exchange_strong(expected, State::withdrawn) || expected == State::withdrawn;
+}
+
+bool WriteJob::claim() noexcept {
+  State expected = State::waiting;
+  return state_.compare_exchange_strong(expected, State::claimed) || expected == State::claimed;
+}
+
+void WriteJob::run(Connection& connection) noexcept {
+  connection.set_guard(guard());
+  bytes_ = 0;
+  changes_tables_ = false;
+  if (const auto* printed = std::get_if<query::Printed>(&work_)) {
+    result_ = run_printed(connection, *printed);
+  } else {
+    result_ = run_native(connection, std::get<Native>(work_));
+  }
+  // The same interrupt has two reasons.
+  if (!result_ && result_.error().code == Code::statement_timeout && cancelled() && Clock::now() < deadline()) {
+    result_.error().code = Code::cancelled;
+  }
+  connection.set_guard({});
+}
+
+Result<> WriteJob::keep_row(sqlite3_stmt* statement, MemoryStream::Content& content) {
+  if (content.batches.empty() || content.batches.back().bytes() >= kBatchBytes) content.batches.emplace_back();
+  Batch& batch = content.batches.back();
+  const std::size_t before = batch.bytes();
+  append_row(statement, content.shape->rules, batch);
+  bytes_ += batch.bytes() - before;
+  if (bytes_ > kMostReturnedBytes) {
+    return fail(Code::result_too_large, "The rows that the write returns are larger than 64 MiB; nothing was changed",
+                "Return fewer columns, or write fewer rows at a time");
+  }
+  return {};
+}
+
+Result<MemoryStream::Content> WriteJob::run_printed(Connection& connection, const query::Printed& printed) {
+  MemoryStream::Content content;
+  ATHENA_TRY(Prepared * prepared, connection.prepare(printed.sql));
+  sqlite3_stmt* statement = prepared->handle.get();
+  const ResetStatement reset(statement);
+  ATHENA_TRY_VOID(bind_printed(statement, printed.params));
+  const auto too_many = [this](std::uint64_t rows) { return max_affected_ && rows > *max_affected_; };
+  std::uint64_t returned = 0;
+  int code = SQLITE_ROW;
+  while (code == SQLITE_ROW && !too_many(returned)) {
+    code = sqlite3_step(statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return fail(last_error(connection.handle(), code));
+    if (!content.shape) content.shape = printed_shape(*prepared, printed);
+    if (code != SQLITE_ROW) break;
+    ++returned;
+    ATHENA_TRY_VOID(keep_row(statement, content));
+  }
+  if (code == SQLITE_DONE) content.affected = static_cast<std::uint64_t>(sqlite3_changes64(connection.handle()));
+  if (too_many(std::max(content.affected, returned))) {
+    return fail(Code::too_many_affected, "More than " + std::to_string(*max_affected_) +
+                                             " rows would change; nothing was changed");
+  }
+  return content;
+}
+
+Result<MemoryStream::Content> WriteJob::run_native(Connection& connection, const Native& native) {
+  MemoryStream::Content content;
+  NativeText text(connection, native.text, false);
+  std::vector<bool> used(native.params.size());
+  while (true) {
+    ATHENA_TRY(std::optional<NativeStatement> next, text.next());
+    if (!next) break;
+    sqlite3_stmt* statement = next->handle.get();
+    ATHENA_TRY_VOID(bind_native(statement, native.params, used));
+    if (sqlite3_column_count(statement) > 0) {  // the caller gets the last result set
+      content.batches.clear();
+      content.shape.reset();
+      bytes_ = 0;
+    }
+    int code = SQLITE_ROW;
+    while (code == SQLITE_ROW) {
+      code = sqlite3_step(statement);
+      if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        return fail(last_error(connection.handle(), code, text.context(*next)));
+      }
+      if (!content.shape && sqlite3_column_count(statement) > 0) content.shape = native_shape(statement);
+      if (code == SQLITE_ROW) ATHENA_TRY_VOID(keep_row(statement, content));
+    }
+    const StatementKind kind = next->facts.kind.value_or(StatementKind::utility);
+    const bool counts = kind == StatementKind::insert || kind == StatementKind::update || kind == StatementKind::del;
+    if (counts) content.affected += static_cast<std::uint64_t>(sqlite3_changes64(connection.handle()));
+    changes_tables_ = changes_tables_ || kind == StatementKind::ddl;
+  }
+  if (text.count() == 0) return fail(Code::syntax_error, "The query holds no statement");
+  ATHENA_TRY_VOID(check_all_used(used));
+  content.statement_count = text.count();
+  return content;
+}
+
+Writer::~Writer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<> Writer::submit(std::shared_ptr<WriteJob> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() >= kMostWaiting) return fail(Code::overloaded, "Too many writes wait for this database");
+    if (!thread_.joinable()) {
+      try {
+        thread_ = std::thread([this] { run(); });
+      } catch (const std::system_error&) {
+        return fail(Code::overloaded, "No thread can be started for writes");
+      }
+    }
+    job->leave_home();
+    queue_.push_back(std::move(job));
+  }
+  wake_.notify_one();
+  return {};
+}
+
+void Writer::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) break;
+    Jobs jobs;
+    while (!queue_.empty() && jobs.size() < kMostInGroup) {
+      if (queue_.front()->claim()) jobs.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    }
+    lock.unlock();
+    busy_.store(true, std::memory_order_relaxed);
+    if (!jobs.empty()) run_group(std::move(jobs));
+    busy_.store(false, std::memory_order_relaxed);
+    lock.lock();
+  }
+  connection_.reset();
+}
+
+Result<> Writer::open(TimePoint until) {
+  if (connection_) return {};
+  until = std::min(until, Clock::now() + target_.pool.connect_timeout);
+  ATHENA_TRY(connection_, Connection::open(target_, Connection::Role::writer, {.until = until, .may_wait = true}));
+  connection_->set_guard({});
+  open_.store(true, std::memory_order_relaxed);
+  return {};
+}
+
+bool Writer::begin(Jobs& jobs) {
+  const auto answer = [&jobs](const auto& error_for) {
+    std::erase_if(jobs, [&](const std::shared_ptr<WriteJob>& job) {
+      std::optional<Error> error = error_for(*job);
+      if (!error) return false;
+      job->fail_with(*std::move(error));
+      job->post_home();
+      return true;
+    });
+  };
+  while (true) {
+    const TimePoint now = Clock::now();
+    answer([now](const WriteJob& job) { return too_late(job, now); });
+    if (jobs.empty()) return false;
+    Result<> begun = open((*std::ranges::max_element(jobs, {}, &WriteJob::deadline))->deadline());
+    if (begun) {
+      connection_->set_guard({.until = Clock::now() + kLockSlice, .may_wait = true});
+      begun = connection_->run("BEGIN IMMEDIATE");
+      connection_->set_guard({});
+    }
+    if (begun) return true;
+    // Another process writes: wait for it as long as the jobs can.
+    if (begun.error().code == Code::object_in_use && connection_) continue;
+    answer([&begun](const WriteJob&) { return std::optional(begun.error()); });
+    connection_.reset();
+    open_.store(false, std::memory_order_relaxed);
+    return false;
+  }
+}
+
+void Writer::run_group(Jobs jobs) {
+  if (jobs.size() == 1) return run_alone(jobs.front());
+  if (!begin(jobs)) return;
+  const TimePoint begun = Clock::now();
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    WriteJob& job = *jobs[i];
+    const TimePoint now = Clock::now();
+    if (i > 0 && (now - begun >= kGroupTime || bytes > kMostReturnedBytes)) {
+      put_back(std::span(jobs).subspan(i));
+      jobs.resize(i);
+      break;
+    }
+    if (auto late = too_late(job, now)) {
+      job.fail_with(*std::move(late));
+      continue;
+    }
+    run_in_savepoint(job);
+    bytes += job.bytes();
+    if (!connection_->in_transaction()) return undo_alone(jobs, i);
+  }
+  commit(jobs);
+}
+
+/// Some failures take the whole transaction back: an interrupted write, a full disk, ON CONFLICT ROLLBACK. The culprit has
+/// its error; what the others had done is undone, so each of them is run again by itself.
+void Writer::undo_alone(const Jobs& jobs, std::size_t culprit) {
+  if (jobs[culprit]->succeeded()) jobs[culprit]->fail_with(Error(Code::database_error, "The write was rolled back"));
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const bool has_answer = i == culprit || (i < culprit && !jobs[i]->succeeded());
+    if (has_answer) {
+      jobs[i]->post_home();
+    } else {
+      run_alone(jobs[i]);
+    }
+  }
+}
+
+void Writer::run_alone(const std::shared_ptr<WriteJob>& job) {
+  Jobs jobs{job};
+  if (!begin(jobs)) return;
+  job->run(*connection_);
+  if (job->succeeded()) check_references(*job);
+  if (job->succeeded()) return commit(jobs);
+  if (connection_->in_transaction()) (void)connection_->run("ROLLBACK");
+  job->post_home();
+}
+
+void Writer::run_in_savepoint(WriteJob& job) {
+  if (Result<> opened = connection_->run("SAVEPOINT job"); !opened) return job.fail_with(std::move(opened).error());
+  job.run(*connection_);
+  if (job.succeeded()) check_references(job);
+  if (!connection_->in_transaction()) return;
+  if (!job.succeeded()) (void)connection_->run("ROLLBACK TO job");
+  if (Result<> closed = connection_->run("RELEASE job"); !closed && job.succeeded()) {
+    job.fail_with(std::move(closed).error());
+    (void)connection_->run("ROLLBACK");
+  }
+}
+
+/// A deferred foreign key is checked at the commit. There it would fail the whole group.
+void Writer::check_references(WriteJob& job) {
+  int unresolved = 0, highest = 0;
+  sqlite3_db_status(connection_->handle(), SQLITE_DBSTATUS_DEFERRED_FKS, &unresolved, &highest, 0);
+  if (unresolved == 0) return;
+  job.fail_with(to_error({.code = SQLITE_CONSTRAINT_FOREIGNKEY, .message = "FOREIGN KEY constraint failed"}));
+}
+
+void Writer::commit(const Jobs& jobs) {
+  connection_->set_guard({.until = Clock::now() + kCommitTime, .may_wait = true});
+  const Result<> committed = connection_->run("COMMIT");
+  connection_->set_guard({});
+  const auto has_ddl = [](const auto& job) { return job->succeeded() && job->changes_tables(); };
+  if (!committed) {
+    if (connection_->in_transaction()) (void)connection_->run("ROLLBACK");
+    for (const auto& job : jobs) {
+      if (job->succeeded()) job->fail_with(committed.error());
+    }
+    // Whatever is wrong with the file, the next group looks at it afresh.
+    connection_.reset();
+    open_.store(false, std::memory_order_relaxed);
+  } else if (std::ranges::any_of(jobs, has_ddl)) {
+    schema_changes_.fetch_add(1, std::memory_order_release);
+  }
+  for (const auto& job : jobs) job->post_home();
+}
+
+void Writer::put_back(std::span<const std::shared_ptr<WriteJob>> jobs) {
+  for (const auto& job : jobs) job->unclaim();
+  const std::lock_guard lock(mutex_);
+  queue_.insert(queue_.begin(), jobs.begin(), jobs.end());
+}
+
+}  // namespace athena::driver::sqlite

@@ -1,0 +1,134 @@
+#include "clients.h"
+
+#include <algorithm>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <athena/base/text.h>
+
+namespace athena::gateway {
+namespace {
+
+bool less_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::lexicographical_compare(a, b, {}, lower, lower);
+}
+
+bool same_target(const driver::Target& a, const driver::Target& b) {
+  return a.kind == b.kind && a.host == b.host && a.address == b.address && a.port == b.port && a.database == b.database &&
+         a.user == b.user && a.password == b.password && a.sslmode == b.sslmode && a.create == b.create &&
+         a.read_only == b.read_only && a.pool.max_connections == b.pool.max_connections &&
+         a.pool.min_connections == b.pool.min_connections && a.pool.connect_timeout == b.pool.connect_timeout &&
+         a.pool.idle_timeout == b.pool.idle_timeout;
+}
+
+Result<std::shared_ptr<const Client>> make_client(const ClientSettings& settings, const Snapshot* before) {
+  auto client = std::make_shared<Client>();
+  client->settings = settings;
+  client->kind = driver::find_backend_kind(settings.target.kind);
+  if (!client->kind) {
+    return fail(Code::configuration_error,
+                "Client '" + settings.name + "' names an unknown kind of database, '" + settings.target.kind + "'");
+  }
+  const auto* old = before ? before->find(settings.name) : nullptr;
+  const bool unchanged = old && same_target((*old)->settings.target, settings.target);
+  if (unchanged && (*old)->settings.frozen == settings.frozen) return *old;
+  client->shared = unchanged ? (*old)->shared : client->kind->share(settings.target);
+  return std::shared_ptr<const Client>(std::move(client));
+}
+
+}  // namespace
+
+const std::shared_ptr<const Client>* Snapshot::find(std::string_view name) const noexcept {
+  const auto by_name = [](const auto& client) -> std::string_view { return client->settings.name; };
+  const auto it = std::ranges::lower_bound(clients, name, less_ignoring_case, by_name);
+  return it != clients.end() && text::iequals((*it)->settings.name, name) ? &*it : nullptr;
+}
+
+Result<std::shared_ptr<const Snapshot>> make_snapshot(Settings settings, const Snapshot* before) {
+  auto snapshot = std::make_shared<Snapshot>();
+  for (const ClientSettings& client_settings : settings.clients) {
+    ATHENA_TRY(auto client, make_client(client_settings, before));
+    snapshot->clients.push_back(std::move(client));
+  }
+  const auto by_name = [](const auto& client) -> std::string_view { return client->settings.name; };
+  std::ranges::sort(snapshot->clients, less_ignoring_case, by_name);
+  const auto twice = std::ranges::adjacent_find(snapshot->clients, text::iequals, by_name);
+  if (twice != snapshot->clients.end()) {
+    return fail(Code::configuration_error, "Two clients have the name '" + (*twice)->settings.name + "'");
+  }
+  snapshot->settings = std::move(settings);
+  return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+std::shared_ptr<BackendSlot> LoopBackends::open(std::shared_ptr<const Client> client) {
+  auto backend = client->kind->open(client->settings.target, client->shared, runtime_);
+  return std::make_shared<BackendSlot>(std::move(client), std::move(backend));
+}
+
+std::shared_ptr<BackendSlot> LoopBackends::get(const std::shared_ptr<const Client>& client) {
+  for (const auto& slot : slots_) {
+    if (slot->client == client) return slot;
+  }
+  return slots_.emplace_back(open(client));
+}
+
+std::shared_ptr<BackendSlot> LoopBackends::peek(const Client& client) const {
+  for (const auto& slot : slots_) {
+    if (slot->client.get() == &client) return slot;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<BackendSlot> LoopBackends::get_direct(const std::string& key, const driver::Target& target) {
+  const auto known = std::ranges::find(direct_, key, &Direct::key);
+  if (known != direct_.end()) {
+    known->last_used = Clock::now();
+    direct_.splice(direct_.begin(), direct_, known);
+    return direct_.front().slot;
+  }
+  auto client = std::make_shared<Client>();
+  client->settings.name = target.masked();
+  client->settings.target = target;
+  client->kind = driver::find_backend_kind(target.kind);
+  client->shared = client->kind->share(target);
+  direct_.push_front({key, Clock::now(), open(std::move(client))});
+  if (direct_.size() > kMaxDirect) {
+    retired_.push_back(std::move(direct_.back().slot));
+    direct_.pop_back();
+  }
+  return direct_.front().slot;
+}
+
+void LoopBackends::retire_missing(const Snapshot& snapshot) {
+  std::erase_if(slots_, [&](auto& slot) {
+    if (std::ranges::find(snapshot.clients, slot->client) != snapshot.clients.end()) return false;
+    retired_.push_back(std::move(slot));
+    return true;
+  });
+}
+
+void LoopBackends::sweep(TimePoint now) {
+  while (!direct_.empty() && now - direct_.back().last_used > kDirectIdle) {
+    retired_.push_back(std::move(direct_.back().slot));
+    direct_.pop_back();
+  }
+  std::erase_if(retired_, [this](auto& slot) {
+    if (slot.use_count() > 1) return false;  // a request still runs on it
+    asio::co_spawn(runtime_.loop.executor(), stop_one(std::move(slot)), asio::detached);
+    return true;
+  });
+}
+
+Task<> LoopBackends::stop_one(std::shared_ptr<BackendSlot> slot) { co_await slot->backend->stop(); }
+
+Task<> LoopBackends::stop() {
+  for (auto& direct : direct_) retired_.push_back(std::move(direct.slot));
+  direct_.clear();
+  for (auto* list : {&slots_, &retired_}) {
+    for (auto& slot : std::exchange(*list, {})) co_await slot->backend->stop();
+  }
+}
+
+}  // namespace athena::gateway

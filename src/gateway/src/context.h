@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include <athena/base/clock.h>
+#include <athena/base/json.h>
+#include <athena/driver/backend.h>
+#include <athena/gateway/settings.h>
+#include <athena/http/server.h>
+#include <athena/query/read_json.h>
+
+#include "clients.h"
+
+namespace athena::gateway {
+
+struct Endpoint;
+
+/// What a body asked for, once it is read.
+using Intent = std::variant<std::monostate, query::FetchRequest, query::UpdateRequest, query::InsertRequest,
+                            query::DeleteRequest, query::QueryRequest>;
+
+/// The stages of a request whose durations go into Server-Timing.
+enum class Stage : std::uint8_t { route, read, run, reply };
+inline constexpr std::size_t kStages = 4;
+
+/// Everything that is known about a request, passed by hand through its life. Lives in the frame of Serve::handle().
+struct RequestContext {
+  RequestContext(http::Exchange& exchange_of_request, std::shared_ptr<const Snapshot> current)
+      : exchange(exchange_of_request), snapshot(std::move(current)) {}
+
+  http::Exchange& exchange;
+  std::shared_ptr<const Snapshot> snapshot;  ///< settings and clients as they were when the request came
+  const Endpoint* endpoint = nullptr;
+  std::shared_ptr<BackendSlot> slot;         ///< the client's database on this loop; null for routes without one
+  std::string request_id;
+  TimePoint deadline;
+  Shape shape = Shape::documented;
+  bool strip_nulls = false;
+  json::Document* document = nullptr;        ///< the parsed body, if the endpoint reads one
+  Intent intent;
+  std::string table;                         ///< for the log line; empty if there is none
+  std::uint64_t rows = 0;                    ///< rows given back or written
+  Code error = Code{0};                      ///< of the answer; 0: none
+  std::string error_detail;                  ///< for the log only
+  TimePoint stage_ends[kStages] = {};
+
+  const Settings& settings() const noexcept { return snapshot->settings; }
+  const http::RequestHead& head() const noexcept { return exchange.request(); }
+  Buffer& body() noexcept { return exchange.body(); }
+  driver::Backend& backend() noexcept { return *slot->backend; }
+  const Client& client() const noexcept { return *slot->client; }
+  driver::Call call(bool read_only = false) {
+    return {deadline, &exchange.cancellation(), {settings().camel_to_snake}, read_only};
+  }
+  void stage_done(Stage stage) noexcept { stage_ends[static_cast<std::size_t>(stage)] = Clock::now(); }
+};
+
+}  // namespace athena::gateway

@@ -1,0 +1,86 @@
+#include <athena/base/json_writer.h>
+
+#include "endpoints/routes.h"
+#include "parameters.h"
+#include "reply.h"
+#include "services.h"
+#include "transform/grouped_reply.h"
+
+namespace athena::gateway {
+namespace {
+
+/// Stands for a statement in the caller's hands until there is a cache: client, body and shape, digested (FNV-1a, 64 bits).
+std::string cache_key(const RequestContext& context) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto mix = [&hash](std::string_view bytes) {
+    for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    hash = (hash ^ 0xff) * 0x100000001b3;
+  };
+  mix(context.client().settings.name);
+  mix(context.head().query);
+  if (context.document) mix(context.document->root().raw());
+  const char options[] = {static_cast<char>(context.shape), context.strip_nulls ? '1' : '0'};
+  mix({options, sizeof options});
+  std::string text(16, '0');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = "0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
+  return text;
+}
+
+Result<> accept(RequestContext& context, query::FetchRequest fetch) {
+  ATHENA_TRY(context.shape, decide_shape(context.head(), context.settings(), fetch.has_strip_nulls_field, false));
+  context.strip_nulls = wants_strip_nulls(context.head(), fetch.strip_nulls);
+  context.table = fetch.select.from.name;
+  context.exchange.add_header("X-Athena-Cache", "off");
+  context.intent = std::move(fetch);
+  return {};
+}
+
+}  // namespace
+
+Result<> read_fetch_body(RequestContext& context) {
+  ATHENA_TRY(auto fetch, query::read_fetch(context.document->root(), context.settings().read));
+  return accept(context, std::move(fetch));
+}
+
+Result<> read_fetch_query(RequestContext& context) {
+  ATHENA_TRY(const auto parameters, read_parameters(context.head().query));
+  ATHENA_TRY(auto fetch, query::read_fetch_url(parameters, context.settings().read));
+  return accept(context, std::move(fetch));
+}
+
+Async<> run_fetch(RequestContext& context, Services&) {
+  auto& fetch = std::get<query::FetchRequest>(context.intent);
+  const query::Count count_kind = fetch.count;
+  const std::string key = cache_key(context);
+  std::optional<std::uint64_t> total;
+  if (count_kind != query::Count::none) {
+    ATHENA_CO_TRY(total, co_await context.backend().count(fetch.select, count_kind, context.call()));
+  }
+  RowsReply reply(context, "Fetched ", true);
+  bool more = false;
+  std::optional<Grouper> grouper;
+  if (fetch.head) {
+    reply.begin_rows({});
+  } else {
+    // One row more than was asked for says whether there are more.
+    const std::uint64_t limit = fetch.select.limit.value_or(UINT64_MAX);
+    if (limit != UINT64_MAX) fetch.select.limit = limit + 1;
+    const auto grouping = fetch.grouping;
+    ATHENA_CO_TRY(auto stream, co_await context.backend().execute(std::move(fetch.select), context.call()));
+    reply.begin_rows(stream->columns());
+    if (grouping) {
+      grouper.emplace(*grouping, context.shape == Shape::compact);
+      ATHENA_CO_TRY(more, co_await grouper->append(reply, context, *stream, limit));
+    } else {
+      ATHENA_CO_TRY(more, co_await reply.append(*stream, limit));
+    }
+  }
+  reply.end_rows();
+  if (grouper && reply.member("post_processing")) grouper->write(context.body());
+  if (total && reply.member("count")) json::append_integer(context.body(), *total);
+  if (more && reply.member("has_more")) context.body().append("true");
+  reply.finish(key);
+  co_return Result<>{};
+}
+
+}  // namespace athena::gateway

@@ -1,0 +1,103 @@
+#include <algorithm>
+#include <vector>
+
+#include <athena/base/json_writer.h>
+
+#include "endpoints/routes.h"
+#include "services.h"
+
+namespace athena::gateway {
+namespace {
+
+void write_status(RequestContext& context, std::string_view status) {
+  context.exchange.add_header("Content-Type", "application/json");
+  json::Writer(context.body()).begin_object().member("status", status).end_object();
+}
+
+/// Could a statement be tried now? A backend that nobody asked for yet counts as usable.
+bool is_usable(const Services& services, const Client& client) {
+  const auto slot = services.backends.peek(client);
+  return !client.settings.frozen && (!slot || slot->backend->health().usable);
+}
+
+bool any_usable(const RequestContext& context, const Services& services, std::string_view kind) {
+  return std::ranges::any_of(context.snapshot->clients, [&](const auto& client) {
+    return (kind.empty() || client->kind->name == kind) && is_usable(services, *client);
+  });
+}
+
+void write_routes(json::Writer& w) {
+  std::vector<std::string_view> done;
+  w.begin_array();
+  for (const Endpoint& first : endpoints()) {
+    if (std::ranges::find(done, first.path) != done.end()) continue;
+    done.push_back(first.path);
+    w.begin_object().key("methods").begin_array();
+    for (const Endpoint& endpoint : endpoints()) {
+      if (endpoint.path == first.path) w.string(http::to_string(endpoint.method));
+    }
+    w.end_array().member("path", first.path).member("summary", first.summary).end_object();
+  }
+  w.end_array();
+}
+
+}  // namespace
+
+Async<> run_clients(RequestContext& context, Services& services) {
+  context.exchange.add_header("Content-Type", "application/json");
+  json::Writer w(context.body());
+  w.begin_object().key("clients").begin_array();
+  for (const auto& client : context.snapshot->clients) {
+    if (is_usable(services, *client)) w.string(client->settings.name);
+  }
+  w.end_array().end_object();
+  co_return Result<>{};
+}
+
+Async<> run_root(RequestContext& context, Services& services) {
+  context.exchange.add_header("Content-Type", "application/json");
+  const std::string& version = context.settings().version;
+  json::Writer w(context.body());
+  w.begin_object().member("message", "athena is online").member("version", version).member("cargo_toml_version", version);
+  w.member("athena_api", "online");
+  w.member("athena_deadpool", any_usable(context, services, "postgresql") ? "online" : "offline");
+  w.member("athena_scylladb", any_usable(context, services, "scylla") ? "online" : "offline");
+  w.key("routes");
+  write_routes(w);
+  w.end_object();
+  co_return Result<>{};
+}
+
+Async<> run_ping(RequestContext& context, Services&) {
+  context.exchange.add_header("Content-Type", "text/plain; charset=utf-8");
+  context.body().append("pong");
+  co_return Result<>{};
+}
+
+Async<> run_health(RequestContext& context, Services&) {
+  write_status(context, "ok");
+  co_return Result<>{};
+}
+
+Async<> run_ready(RequestContext& context, Services& services) {
+  if (!services.ready) co_return fail(Code::not_ready, "Athena is starting or draining");
+  if (!any_usable(context, services, "")) {
+    co_return fail(Error(Code::not_ready, "No client can be used", "Configure one, or see the log for why none connects."));
+  }
+  write_status(context, "ready");
+  co_return Result<>{};
+}
+
+Async<> run_docs(RequestContext& context, Services&) {
+  context.exchange.set_status(308);
+  context.exchange.add_header("Location", context.settings().docs_url);
+  co_return Result<>{};
+}
+
+Async<> run_openapi(RequestContext& context, Services&) {
+  context.exchange.add_header("Content-Type", "application/yaml");
+  context.body().append(context.settings().openapi);
+  co_return Result<>{};
+}
+
+}  // namespace athena::gateway

@@ -1,0 +1,253 @@
+#include "serve.h"
+
+#include <algorithm>
+#include <array>
+
+#include <athena/base/json_writer.h>
+#include <athena/base/text.h>
+
+#include "cors.h"
+#include "direct_target.h"
+#include "endpoint.h"
+#include "reply.h"
+
+namespace athena::gateway {
+namespace {
+
+constexpr std::string_view kStageNames[kStages] = {"route", "read", "run", "reply"};
+
+/// Milliseconds with three decimals, as Server-Timing wants them, without a double on the way.
+void append_ms(Buffer& out, Duration duration) {
+  const auto us = std::max<std::int64_t>(0, std::chrono::duration_cast<microseconds>(duration).count());
+  json::append_integer(out, us / 1000);
+  const char rest[] = {'.', static_cast<char>('0' + us / 100 % 10), static_cast<char>('0' + us / 10 % 10),
+                       static_cast<char>('0' + us % 10)};
+  out.append({rest, 4});
+}
+
+/// The deadline: the configured one, or earlier if the caller says so.
+Result<TimePoint> read_deadline(const http::RequestHead& head, const Settings& settings, TimePoint received) {
+  milliseconds limit = settings.statement_timeout;
+  if (const auto header = head.find("X-Athena-Timeout-Ms")) {
+    const auto wanted = text::parse_u64(*header);
+    if (!wanted || *wanted == 0) return fail(Code::invalid_value, "X-Athena-Timeout-Ms must be a positive number of milliseconds");
+    limit = std::min(limit, milliseconds(static_cast<std::int64_t>(std::min<std::uint64_t>(*wanted, 86'400'000))));
+  }
+  return received + limit;
+}
+
+/// The one value of a header that must not be given twice with different values.
+Result<std::optional<std::string_view>> single_header(const http::RequestHead& head, std::string_view name) {
+  std::optional<std::string_view> found;
+  for (const http::HeaderView& header : head.headers) {
+    if (!text::iequals(header.name, name)) continue;
+    const std::string_view value = text::trim(header.value);
+    if (found && !text::iequals(*found, value)) {
+      return fail(Code::invalid_request, std::string(name) + " is given twice, with different values");
+    }
+    found = value;
+  }
+  return found;
+}
+
+/// A strong validator of the answer's bytes (FNV-1a, 64 bits), for GET replies that were not streamed.
+std::string entity_tag(std::string_view body) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  std::string tag = "\"0000000000000000\"";
+  for (std::size_t i = 0; i < 16; ++i) tag[1 + i] = "0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
+  return tag;
+}
+
+bool matches_tag(std::string_view if_none_match, std::string_view tag) {
+  if (text::trim(if_none_match) == "*") return true;
+  for (std::string_view candidate : text::split(if_none_match, ',')) {
+    candidate = text::trim(candidate);
+    if (candidate.starts_with("W/")) candidate.remove_prefix(2);
+    if (candidate == tag) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot)
+    : loop_(loop), snapshot_(std::move(snapshot)), log_(sink, snapshot_->settings.request_log), driver_log_(sink),
+      backends_(loop, driver_log_), services_(loop, backends_, ready_),
+      tick_(loop.watch([this, ticks = 0u](TimePoint now) mutable {
+        log_.flush();
+        if (++ticks % 100 == 0) backends_.sweep(now);
+      })) {}
+
+/// Admit → route → client → authenticate → read → authorize → run → reply → observe. Refusals come as early as what they
+/// depend on is known: nothing is read for a caller who may not ask, no connection taken for a statement that may not run.
+Task<> Serve::handle(http::Exchange& exchange) {
+  RequestContext context(exchange, snapshot_);
+  std::optional<json::Document> document;
+  const bool admitted = running_ < context.settings().max_concurrent_requests;
+  ++running_;
+  Result<> result = admitted ? route(context) : fail(Code::overloaded, "Too many requests run at once", "Try again shortly.");
+  if (result && context.endpoint) {
+    if (context.endpoint->needs_client || context.endpoint->action == Action::query) result = co_await find_client(context);
+    if (result) result = services_.auth.authenticate(context);
+    context.stage_done(Stage::route);
+    if (result && context.endpoint->read) result = co_await read(context, document);
+    if (result) result = services_.auth.authorize(context);
+    context.stage_done(Stage::read);
+    if (result) result = co_await context.endpoint->run(context, services_);
+    context.stage_done(Stage::run);
+  }
+  --running_;
+  if (result) {
+    complete(context);
+  } else {
+    fail_request(context, result.error());
+  }
+  observe(context);
+}
+
+/// Identity, deadline and endpoint: everything that the head alone decides.
+Result<> Serve::route(RequestContext& context) {
+  const http::RequestHead& head = context.head();
+  const auto incoming = head.find("X-Request-Id");
+  context.request_id = incoming && is_sane_request_id(*incoming) ? std::string(*incoming) : ids_.next();
+  const Match found = match(head.method, head.path);
+  if (!found.endpoint && found.path_known && is_preflight(head)) {
+    answer_preflight(context.exchange, context.settings(), allowed_methods(head.path));
+    return {};
+  }
+  if (!found.path_known) return fail(Code::route_not_found, "There is no such route", "GET / lists the routes.");
+  if (!found.endpoint) {
+    const std::string allowed = allowed_methods(head.path);
+    return fail(Error(Code::method_not_allowed, "This route takes " + allowed).with("allow", allowed));
+  }
+  context.endpoint = found.endpoint;
+  ATHENA_TRY(context.deadline, read_deadline(head, context.settings(), context.exchange.received_at()));
+  return {};
+}
+
+/// X-Athena-Client, or a direct target where a caller may name one (contract 2).
+Async<> Serve::find_client(RequestContext& context) {
+  const http::RequestHead& head = context.head();
+  auto direct = head.find("X-JDBC-URL");
+  if (!direct) direct = head.find("x-pg-uri");
+  if (direct && !direct->empty()) {
+    const std::string uri(*direct);
+    ATHENA_CO_TRY(const driver::Target target, co_await resolve_direct_target(loop_, uri, context.settings()));
+    context.slot = backends_.get_direct(uri + '\n' + target.address, target);
+    co_return Result<>{};
+  }
+  ATHENA_CO_TRY(const auto name, single_header(head, "X-Athena-Client"));
+  if (!name || name->empty()) {
+    if (!context.endpoint->needs_client) co_return Result<>{};
+    co_return fail(Code::missing_client_header, "X-Athena-Client header is required and cannot be empty");
+  }
+  const auto* client = context.snapshot->find(*name);
+  if (!client) co_return fail(Code::unknown_client, "X-Athena-Client does not match a configured client.");
+  if ((*client)->settings.frozen) {
+    co_return fail(Error(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen"));
+  }
+  context.slot = backends_.get(*client);
+  co_return Result<>{};
+}
+
+/// The body, as JSON, and what it asks for.
+Async<> Serve::read(RequestContext& context, std::optional<json::Document>& document) {
+  if (context.endpoint->method != http::Method::get) {
+    if (const auto coding = context.head().find("Content-Encoding"); coding && !text::iequals(*coding, "identity")) {
+      co_return fail(Code::unsupported_media_type, "Request bodies must not be compressed");
+    }
+    ATHENA_CO_TRY(std::string_view body, co_await context.exchange.read_body());
+    if (text::trim(body).empty()) body = "{}";  // what is missing is then named by its reader
+    ATHENA_CO_TRY(document, json::Document::parse(body));
+    if (!document->root().is_object()) co_return fail(Code::invalid_request, "The request body must be a JSON object");
+    context.document = &*document;
+  }
+  co_return context.endpoint->read(context);
+}
+
+void Serve::add_reply_headers(RequestContext& context) {
+  http::Exchange& exchange = context.exchange;
+  exchange.add_header("X-Request-Id", context.request_id);
+  add_cors_headers(exchange, context.settings());
+  if (!context.settings().server_timing) return;
+  context.stage_done(Stage::reply);
+  Buffer timing(160);
+  TimePoint from = exchange.received_at();
+  for (std::size_t i = 0; i < kStages; ++i) {
+    if (context.stage_ends[i] == TimePoint{}) continue;
+    timing.append(kStageNames[i]);
+    timing.append(";dur=");
+    append_ms(timing, context.stage_ends[i] - from);
+    timing.append(", ");
+    from = context.stage_ends[i];
+  }
+  timing.append("total;dur=");
+  append_ms(timing, from - exchange.received_at());
+  exchange.add_header("Server-Timing", timing.view());
+}
+
+void Serve::complete(RequestContext& context) {
+  http::Exchange& exchange = context.exchange;
+  if (exchange.head_sent()) return;
+  const bool is_get = context.head().method == http::Method::get || context.head().method == http::Method::head;
+  if (is_get && exchange.status() == 200 && !exchange.body().empty() && context.endpoint->action != Action::open) {
+    const std::string tag = entity_tag(exchange.body().view());
+    exchange.add_header("ETag", tag);
+    if (const auto known = context.head().find("If-None-Match"); known && matches_tag(*known, tag)) {
+      exchange.set_status(304);
+      exchange.body().clear();
+    }
+  }
+  if (!is_preflight(context.head())) add_reply_headers(context);
+}
+
+void Serve::fail_request(RequestContext& context, const Error& error) {
+  http::Exchange& exchange = context.exchange;
+  context.error = error.code;
+  context.error_detail = error.log_detail;
+  if (exchange.head_sent()) {
+    exchange.abort();  // the peer must see that the answer is cut
+    return;
+  }
+  if (context.request_id.empty()) context.request_id = ids_.next();
+  write_error(exchange, error, context.request_id);
+  if (error.code == Code::method_not_allowed) exchange.add_header("Allow", allowed_methods(context.head().path));
+  add_cors_headers(exchange, context.settings());
+}
+
+void Serve::refuse(http::Exchange& exchange, const Error& error) {
+  RequestContext context(exchange, snapshot_);
+  fail_request(context, error);
+  observe(context);
+}
+
+void Serve::observe(const RequestContext& context) {
+  RequestDone done;
+  done.request_id = context.request_id;
+  done.method = context.head().method_text;
+  done.path = context.endpoint ? context.endpoint->path : context.head().path.substr(0, 256);
+  if (context.slot) done.client = context.client().settings.name;
+  done.table = context.table;
+  done.peer = context.exchange.peer();
+  done.status = context.exchange.status();
+  done.rows = context.rows;
+  done.duration = Clock::now() - context.exchange.received_at();
+  if (context.error != Code{0}) done.error_code = error_row(context.error).wire_code;
+  done.error_detail = context.error_detail;
+  log_.request_done(done);
+}
+
+void Serve::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
+  snapshot_ = std::move(snapshot);
+  log_.set_mode(snapshot_->settings.request_log);
+  backends_.retire_missing(*snapshot_);
+}
+
+Task<> Serve::stop() {
+  tick_ = {};
+  co_await backends_.stop();
+  log_.flush();
+}
+
+}  // namespace athena::gateway

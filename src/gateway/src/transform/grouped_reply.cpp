@@ -1,0 +1,175 @@
+#include "transform/grouped_reply.h"
+
+#include <algorithm>
+
+#include <athena/base/json_writer.h>
+#include <athena/base/text.h>
+
+namespace athena::gateway {
+namespace {
+
+std::unexpected<Error> failure(std::string reason) {
+  return fail(Code::post_processing_failed, "Post-processing failure: " + std::move(reason));
+}
+
+/// A cell's text without quotes.
+std::string text_of(const driver::Cell& cell) {
+  switch (cell.kind()) {
+    case driver::CellKind::null: return "null";
+    case driver::CellKind::text:
+    case driver::CellKind::quoted: return std::string(cell.view());
+    case driver::CellKind::boolean:
+    case driver::CellKind::integer:
+    case driver::CellKind::real:
+    case driver::CellKind::verbatim:
+    case driver::CellKind::bytes: {
+      Buffer out;
+      append_cell(out, cell);
+      return std::string(out.view());
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> Grouper::find_columns(std::span<const driver::ColumnInfo> columns) {
+  const auto find = [&](const std::string& name) {
+    const auto it = std::ranges::find_if(columns, [&](const auto& c) {
+      return text::iequals(c.name, name) || c.name == text::snake_case(name) || text::snake_case(c.name) == name;
+    });
+    return it == columns.end() ? std::nullopt : std::optional<std::size_t>(it - columns.begin());
+  };
+  const auto group = find(grouping_.group_by);
+  if (!group) return failure("Missing group_by column '" + grouping_.group_by + "'");
+  group_column_ = *group;
+  if (grouping_.aggregation_column.empty()) {
+    if (grouping_.aggregation_strategy.empty() || text::iequals(grouping_.aggregation_strategy, "count")) return {};
+    return failure("aggregation_strategy requires aggregation_column");
+  }
+  value_column_ = find(grouping_.aggregation_column);
+  if (!value_column_) return failure("Missing aggregation column '" + grouping_.aggregation_column + "'");
+  return {};
+}
+
+Result<std::string> Grouper::label_of(const driver::Cell& cell) const {
+  if (grouping_.time_granularity.empty() || cell.is_null()) return text_of(cell);
+  const Granularity granularity = granularity_of(grouping_.time_granularity);
+  const std::string value = text_of(cell);
+  const bool is_number = cell.kind() == driver::CellKind::integer || cell.kind() == driver::CellKind::verbatim;
+  if (!is_number) {
+    ATHENA_TRY(const std::int64_t seconds, parse_time(value));
+    return bucket_label(seconds, granularity);
+  }
+  // Seconds beyond the year 9999 are milliseconds, or nonsense.
+  const auto seconds = text::parse_i64(value.substr(0, value.find('.')));
+  if (!seconds || *seconds > 253'402'300'799 || *seconds < -62'135'596'800) {
+    return failure("Invalid unix timestamp: " + value.substr(0, 64));
+  }
+  return bucket_label(*seconds, granularity);
+}
+
+Result<> Grouper::add(Group& group, const driver::Cell& cell) const {
+  auto number = cell.is_null() ? std::nullopt : Decimal::parse(text_of(cell));
+  if (!number) {
+    if (text::iequals(grouping_.aggregation_strategy, "count") && !cell.is_null()) {
+      ++group.values;
+      return {};
+    }
+    return failure("Aggregation column '" + grouping_.aggregation_column + "' contains non-numeric data");
+  }
+  if (grouping_.aggregation_dedup && !group.seen.insert(*number).second) return {};
+  ++group.values;
+  if (!group.least || *number < *group.least) group.least = *number;
+  if (!group.greatest || *number > *group.greatest) group.greatest = *number;
+  if (group.sum) {
+    *group.sum += *number;
+  } else {
+    group.sum = std::move(number);
+  }
+  return {};
+}
+
+Async<bool> Grouper::append(RowsReply& reply, RequestContext& context, driver::RowStream& stream, std::uint64_t limit) {
+  ATHENA_CO_TRY_VOID(find_columns(stream.columns()));
+  RowEncoder& encoder = reply.encoder();
+  std::uint64_t count = 0;
+  bool first_written = true;
+  for (;;) {
+    ATHENA_CO_TRY(const driver::RowBatch batch, co_await stream.next());
+    for (std::size_t row = 0; row < batch.rows; ++row) {
+      if (count == limit) co_return true;
+      if (++count > kMaxRows || rows_.size() > kMaxBytes) {
+        co_return fail(Code::result_too_large, "Grouping takes at most 100000 rows", "Narrow the conditions or set a limit.");
+      }
+      const auto cells = batch.cells.subspan(row * encoder.width(), encoder.width());
+      ATHENA_CO_TRY(const std::string label, label_of(cells[group_column_]));
+      Group& group = groups_[label];
+      if (value_column_) ATHENA_CO_TRY_VOID(add(group, cells[*value_column_]));
+      const std::size_t begin = rows_.size();
+      encoder.append_row(rows_, cells);
+      group.rows.emplace_back(begin, rows_.size() - begin);
+      if (!grouping_.rows) continue;
+      if (!first_written) context.body().push_back(',');
+      first_written = false;
+      context.body().append(rows_.view().substr(begin));
+      reply.count_row();
+    }
+    if (batch.last) co_return false;
+  }
+}
+
+std::optional<Decimal> Grouper::aggregate(const Group& group) const {
+  const std::string& strategy = grouping_.aggregation_strategy;
+  if (text::iequals(strategy, "count")) {
+    return Decimal::parse(std::to_string(value_column_ ? group.values : group.rows.size()));
+  }
+  if (!group.sum) return std::nullopt;
+  if (text::iequals(strategy, "avg")) return group.sum->divided_by(group.values);
+  if (text::iequals(strategy, "min")) return group.least;
+  if (text::iequals(strategy, "max")) return group.greatest;
+  return group.sum;
+}
+
+void Grouper::write_aggregation(Buffer& out, const Group& group, std::optional<Decimal>& running) const {
+  const auto value = aggregate(group);
+  const bool cumulative = text::iequals(grouping_.aggregation_strategy, "cumulative_sum");
+  if (cumulative && value) {
+    if (running) {
+      *running += *value;
+    } else {
+      running = value;
+    }
+  }
+  const auto append = [&](std::string_view name, const std::optional<Decimal>& number) {
+    out.append(name);
+    if (compact_ && number) out.push_back('"');
+    out.append(number ? number->to_string() : "null");
+    if (compact_ && number) out.push_back('"');
+  };
+  append(",\"aggregation\":", compact_ && cumulative ? running : value);
+  if (cumulative && !compact_) append(",\"cumulative\":", running);
+}
+
+void Grouper::write(Buffer& out) const {
+  out.append("{\"grouped\":[");
+  std::optional<Decimal> running;
+  bool first = true;
+  for (const auto& [label, group] : groups_) {
+    if (!first) out.push_back(',');
+    first = false;
+    out.append("{\"label\":");
+    json::append_string(out, label);
+    out.append(",\"rows\":[");
+    for (std::size_t i = 0; i < group.rows.size(); ++i) {
+      if (i) out.push_back(',');
+      out.append(rows_.view().substr(group.rows[i].first, group.rows[i].second));
+    }
+    out.push_back(']');
+    write_aggregation(out, group, running);
+    out.push_back('}');
+  }
+  out.append("]}");
+}
+
+}  // namespace athena::gateway

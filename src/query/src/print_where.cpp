@@ -1,0 +1,219 @@
+#include <algorithm>
+
+#include "printer.h"
+#include "words.h"
+
+namespace athena::query {
+namespace {
+
+bool is_null(const Scalar& value) noexcept { return std::holds_alternative<std::monostate>(value); }
+
+}  // namespace
+
+Result<> Printer::append_where(const Filter& where, const std::optional<Scalar>& resource_id) {
+  const bool everything = where.empty() && where.join == Filter::Join::all_of && !where.negated;
+  if (everything && !resource_id) return {};
+  sql() += " WHERE ";
+  if (resource_id) {
+    sql() += "t.";
+    append_identifier(sql(), id_column_->name);
+    sql() += " = ";
+    ATHENA_TRY(auto id, to_param(*resource_id, {id_column_->type, id_column_->name}, options_.flavor, Use::compare));
+    append_typed(std::move(id), id_column_->type);
+    if (everything) return {};
+    sql() += " AND ";
+    const bool mixed = where.terms.size() > 1 && where.join == Filter::Join::any_of && !where.negated;
+    if (!mixed) return append_filter(where);
+    sql() += '(';
+    ATHENA_TRY_VOID(append_filter(where));
+    sql() += ')';
+    return {};
+  }
+  return append_filter(where);
+}
+
+/// The terms with their joint between them, without brackets of their own unless the whole is negated.
+Result<> Printer::append_filter(const Filter& filter) {
+  const bool all = filter.join == Filter::Join::all_of;
+  if (filter.negated) sql() += "NOT (";
+  if (filter.terms.empty()) sql() += all ? "1 = 1" : "1 = 0";
+  bool first = true;
+  for (const auto& term : filter.terms) {
+    if (!first) sql() += all ? " AND " : " OR ";
+    first = false;
+    if (const auto* predicate = std::get_if<Predicate>(&term)) {
+      ATHENA_TRY_VOID(append_predicate(*predicate));
+      continue;
+    }
+    const Filter& inner = std::get<Filter>(term);
+    const bool brackets = !inner.negated && inner.terms.size() > 1;
+    if (brackets) sql() += '(';
+    ATHENA_TRY_VOID(append_filter(inner));
+    if (brackets) sql() += ')';
+  }
+  if (filter.negated) sql() += ')';
+  return {};
+}
+
+Result<> Printer::append_predicate(const Predicate& predicate) {
+  const OpRow& row = operator_row(predicate.op);
+  ATHENA_TRY(const Expression column, expression(predicate.column));
+  const std::size_t wanted = row.arity == Arity::two ? 2 : 1;
+  if (row.arity != Arity::list && predicate.operands.size() != wanted) {
+    return fail(Code::invalid_condition, "The operator '" + std::string(row.name) + "' takes " + std::to_string(wanted) +
+                                             (wanted == 1 ? " value" : " values"));
+  }
+  if (predicate.negated) sql() += "NOT (";
+  if (row.form == Form::list) {
+    ATHENA_TRY_VOID(append_list_predicate(predicate, column));
+  } else if (row.form == Form::value && is_null(predicate.operands.front())) {
+    ATHENA_TRY_VOID(append_null_predicate(predicate, column));
+  } else {
+    ATHENA_TRY_VOID(append_template(predicate, column));
+  }
+  if (predicate.negated) sql() += ')';
+  return {};
+}
+
+/// Equality with null is IS NULL; no other comparison with null has an answer.
+Result<> Printer::append_null_predicate(const Predicate& predicate, const Expression& column) {
+  const bool equal = predicate.op == Op::eq;
+  if (!equal && predicate.op != Op::neq && predicate.op != Op::isdistinct) {
+    return fail(Code::invalid_condition,
+                "Nothing compares with null by '" + std::string(operator_row(predicate.op).name) + "'");
+  }
+  sql() += column.sql;
+  sql() += equal ? " IS NULL" : " IS NOT NULL";
+  return {};
+}
+
+/// A null among the values means the same as alone: SQL's own reading would make `nin` with a null match nothing at all.
+Result<> Printer::append_list_predicate(const Predicate& predicate, const Expression& column) {
+  if (column.type == TypeClass::array) {
+    return fail(Error(Code::invalid_value, "Column " + quoted(column.column->name) + " is an array: '" +
+                                               std::string(operator_row(predicate.op).name) + "' compares single values",
+                      "Use contains, containedBy or overlaps")
+                    .with("column", column.column->name));
+  }
+  const bool with_null = std::ranges::any_of(predicate.operands, is_null);
+  if (with_null) sql() += '(';
+  ATHENA_TRY_VOID(append_template(predicate, column));
+  if (!with_null) return {};
+  sql() += predicate.op == Op::in ? " OR " : " AND ";
+  sql() += column.sql;
+  sql() += predicate.op == Op::in ? " IS NULL)" : " IS NOT NULL)";
+  return {};
+}
+
+Result<std::string_view> Printer::spelling(const OpRow& row) const {
+  const std::string_view text = is_postgres() ? row.postgres : row.sqlite;
+  if (!text.empty()) return text;
+  std::string hint = "Operators that work here: ";
+  for (const OpRow& other : operator_rows()) {
+    if ((is_postgres() ? other.postgres : other.sqlite).empty()) continue;
+    if (!hint.ends_with(' ')) hint += ", ";
+    hint += other.name;
+  }
+  const std::string backend = is_postgres() ? "postgresql" : "sqlite";
+  return fail(Error(Code::unsupported_operator,
+                    "The operator '" + std::string(row.name) + "' cannot be expressed on " + backend, std::move(hint))
+                  .with("operator", std::string(row.name))
+                  .with("backend", backend));
+}
+
+Result<std::string_view> Printer::word_of(const Predicate& predicate, const Expression& column) const {
+  struct Word {
+    std::string_view name, postgres, sqlite;
+  };
+  static constexpr Word kWords[] = {{"null", "NULL", "NULL"},
+                                    {"not_null", "NOT NULL", "NOT NULL"},
+                                    {"true", "TRUE", "TRUE"},
+                                    {"false", "FALSE", "FALSE"},
+                                    {"unknown", "UNKNOWN", "NULL"}};
+  const Scalar& operand = predicate.operands.front();
+  const std::string name = is_null(operand) ? "null" : to_text(operand);
+  const auto* word = std::ranges::find(kWords, name, &Word::name);
+  if (word == std::end(kWords)) return fail(Code::invalid_condition, "'is' does not know the word " + quoted(name));
+  const bool about_null = word - std::begin(kWords) < 2;
+  if (!about_null && column.type != TypeClass::boolean && column.type != TypeClass::other) {
+    return fail(Error(Code::invalid_value, "Column " + quoted(column.column->name) + " is not boolean: 'is." + name +
+                                               "' has no meaning for it")
+                    .with("column", column.column->name));
+  }
+  return is_postgres() ? word->postgres : word->sqlite;
+}
+
+Result<Param> Printer::operand(const Predicate& predicate, std::size_t index, const Expression& column) const {
+  const Form form = operator_row(predicate.op).form;
+  if (form == Form::list) return to_list_param(predicate.operands, column.value_type(), options_.flavor);
+  const Scalar& value = predicate.operands[index];
+  switch (form) {
+    case Form::value: return to_param(value, column.value_type(), options_.flavor, Use::compare);
+    case Form::text:
+    case Form::query: return Param{ParamKind::text, to_text(value)};
+    case Form::prefix: return Param{ParamKind::text, is_postgres() ? to_text(value) : glob_of_prefix(to_text(value))};
+    case Form::set: return to_set_param(value, column.value_type());
+    case Form::list:
+    case Form::word: break;
+  }
+  return Param{};
+}
+
+/// Writes the operator's row: each `{x}` of the template is replaced, everything else is copied.
+Result<> Printer::append_template(const Predicate& predicate, const Expression& column) {
+  ATHENA_TRY(std::string_view text, spelling(operator_row(predicate.op)));
+  for (;;) {
+    const std::size_t open = text.find('{');
+    sql() += text.substr(0, open);
+    if (open == std::string_view::npos) return {};
+    const char what = text[open + 1];
+    text.remove_prefix(open + 3);
+    if (what == 'c') {
+      append_compared(column);
+    } else if (what == 't') {
+      append_as_text(column);
+    } else if (what == 'v') {
+      const bool is_vector = !column.is_path && column.column->type_name == "tsvector";
+      if (!is_vector) sql() += "to_tsvector(";
+      is_vector ? append_compared(column) : append_as_text(column);
+      if (!is_vector) sql() += ')';
+    } else if (what == 'w') {
+      ATHENA_TRY(const auto word, word_of(predicate, column));
+      sql() += word;
+    } else {
+      ATHENA_TRY(auto param, operand(predicate, static_cast<std::size_t>(what - '1'), column));
+      append_typed(std::move(param), column.is_path ? TypeClass::other : column.type);
+    }
+  }
+}
+
+void Printer::collect_equalities(const Filter& filter, std::vector<const ColumnDef*>& columns) const {
+  if (filter.join != Filter::Join::all_of || filter.negated) return;
+  for (const auto& term : filter.terms) {
+    if (const auto* inner = std::get_if<Filter>(&term)) {
+      collect_equalities(*inner, columns);
+      continue;
+    }
+    const Predicate& predicate = std::get<Predicate>(term);
+    const bool equality = predicate.op == Op::eq && !predicate.negated && predicate.column.path.empty() &&
+                          predicate.operands.size() == 1 && !is_null(predicate.operands.front());
+    if (equality) columns.push_back(table_->find(predicate.column.name, options_.names));
+  }
+}
+
+bool Printer::covers_unique_key(const Filter& where) const {
+  if (table_->primary_key.empty() && table_->unique_keys.empty()) return false;
+  std::vector<const ColumnDef*> equal;
+  if (id_column_) equal.push_back(id_column_);
+  collect_equalities(where, equal);
+  if (equal.empty()) return false;
+  const auto covered = [&](const std::vector<std::uint32_t>& key) {
+    return !key.empty() && std::ranges::all_of(key, [&](std::uint32_t index) {
+      return std::ranges::find(equal, &table_->columns[index]) != equal.end();
+    });
+  };
+  return covered(table_->primary_key) ||
+         std::ranges::any_of(table_->unique_keys, [&](const UniqueKey& key) { return covered(key.columns); });
+}
+
+}  // namespace athena::query

@@ -1,0 +1,177 @@
+#include "golden_file.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string_view>
+#include <utility>
+
+#include <athena/base/buffer.h>
+#include <athena/base/json_writer.h>
+#include <athena/base/text.h>
+#include <athena/query/print.h>
+
+#include "golden_schema.h"
+
+namespace athena::query {
+namespace {
+
+bool take_prefix(std::string_view& line, std::string_view prefix) {
+  if (!line.starts_with(prefix)) return false;
+  line.remove_prefix(prefix.size());
+  return true;
+}
+
+void read_line(std::string_view line, GoldenFile& file, std::vector<std::string>& comments) {
+  if (line.starts_with('#')) {
+    comments.emplace_back(line);
+    return;
+  }
+  if (take_prefix(line, "== ")) {
+    file.cases.push_back({.title = std::string(line), .comments = std::exchange(comments, {}), .kind = {}, .request = {},
+                          .expected = {}});
+    return;
+  }
+  if (line.empty() || file.cases.empty()) return;
+  GoldenCase& golden = file.cases.back();
+  if (take_prefix(line, "> ")) {
+    golden.expected.emplace_back(line);
+  } else if (line.starts_with("  ")) {
+    golden.request += '\n';
+    golden.request += line;
+  } else if (line == "with camel") {
+    golden.camel = true;
+  } else if (take_prefix(line, "with default_limit ")) {
+    golden.default_limit = text::parse_u64(line).value_or(100);
+  } else {
+    const std::size_t blank = line.find(' ');
+    golden.kind = line.substr(0, blank);
+    golden.request = blank == std::string_view::npos ? std::string_view() : line.substr(blank + 1);
+  }
+}
+
+std::string error_line(const Error& error) {
+  return std::string(error.row().wire_code) + ": " + error.error;
+}
+
+std::string params_line(const std::vector<Param>& params) {
+  static constexpr std::string_view kKinds[] = {"null", "text", "integer", "real", "boolean"};
+  Buffer line;
+  for (const Param& param : params) {
+    if (!line.empty()) line.append(", ");
+    line.append(kKinds[static_cast<std::size_t>(param.kind)]);
+    if (param.kind == ParamKind::null) continue;
+    line.push_back(' ');
+    if (param.kind == ParamKind::text) json::append_string(line, text::is_utf8(param.text) ? param.text : text::hex(param.text));
+    else line.append(param.text);
+  }
+  return std::string(line.view());
+}
+
+void print_flavour(const GoldenCase& golden, const Statement& statement, Flavor flavor, std::vector<std::string>& lines) {
+  static const Schema kSchemas[] = {golden_schema(Flavor::postgres), golden_schema(Flavor::sqlite)};
+  const bool postgres = flavor == Flavor::postgres;
+  const Schema& schema = kSchemas[postgres ? 0 : 1];
+  const PrintOptions options{.flavor = flavor, .names = {.camel_to_snake = golden.camel}};
+  const std::string name = postgres ? "postgres" : "sqlite";
+  const auto printed = golden.kind == "count" ? to_count_sql(std::get<Select>(statement), schema, options)
+                                              : to_sql(statement, schema, options);
+  if (!printed) {
+    lines.push_back(name + " error " + error_line(printed.error()));
+    return;
+  }
+  lines.push_back(name + " " + printed->sql);
+  if (!printed->params.empty()) lines.push_back(name + " params " + params_line(printed->params));
+  if (!postgres) return;
+  // Keys and types are the same in both; a list of all of a table's columns is not worth a line in each case.
+  if (printed->keys.size() != printed->table->columns.size()) {
+    std::string keys = "keys";
+    for (const std::string& key : printed->keys) keys += " [" + key + "]";
+    lines.push_back(keys);
+  }
+  if (printed->is_keyed) lines.emplace_back("keyed");
+}
+
+Result<Statement> read_url(std::string_view query, const ReadOptions& options) {
+  std::vector<std::pair<std::string, std::string>> parameters;
+  for (const std::string_view piece : text::split(query, '&')) {
+    const std::size_t equals = piece.find('=');
+    const std::string_view value = equals == std::string_view::npos ? std::string_view() : piece.substr(equals + 1);
+    parameters.emplace_back(text::url_decode(piece.substr(0, equals), true).value_or(""),
+                            text::url_decode(value, true).value_or(""));
+  }
+  ATHENA_TRY(auto request, read_fetch_url(parameters, options));
+  return Statement(std::move(request.select));
+}
+
+Result<Statement> read(const GoldenCase& golden) {
+  ReadOptions options;
+  options.default_limit = golden.default_limit;
+  if (golden.kind == "url") return read_url(golden.request, options);
+  if (golden.kind == "filter") {
+    Select select;
+    select.from.name = "users";
+    select.columns.push_back({.column = {.name = "id", .path = {}}, .alias = {}, .cast = {}});
+    ATHENA_TRY(select.where, read_filter_text(golden.request, Filter::Join::all_of, options));
+    return Statement(std::move(select));
+  }
+  ATHENA_TRY(const auto document, json::Document::parse(golden.request));
+  const json::Value body = document.root();
+  if (golden.kind == "update") {
+    ATHENA_TRY(auto request, read_update(body, options));
+    return Statement(std::move(request.update));
+  }
+  if (golden.kind == "insert") {
+    ATHENA_TRY(auto request, read_insert(body, options));
+    return Statement(std::move(request.insert));
+  }
+  if (golden.kind == "delete") {
+    ATHENA_TRY(auto request, read_delete(body, options));
+    return Statement(std::move(request.del));
+  }
+  if (golden.kind == "fetch" || golden.kind == "count") {
+    ATHENA_TRY(auto request, read_fetch(body, options));
+    return Statement(std::move(request.select));
+  }
+  return fail(Code::invalid_request, "the golden file knows no requests of kind '" + golden.kind + "'");
+}
+
+}  // namespace
+
+std::vector<GoldenFile> read_golden_files(const std::filesystem::path& folder) {
+  std::vector<GoldenFile> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".txt" || entry.path().filename() == "CMakeLists.txt") continue;
+    GoldenFile file{entry.path(), {}};
+    std::ifstream in(entry.path());
+    std::vector<std::string> comments;
+    for (std::string line; std::getline(in, line);) read_line(line, file, comments);
+    files.push_back(std::move(file));
+  }
+  std::ranges::sort(files, {}, &GoldenFile::path);
+  return files;
+}
+
+void write_golden_file(const GoldenFile& file) {
+  std::ofstream out(file.path);
+  bool first = true;
+  for (const GoldenCase& golden : file.cases) {
+    if (!std::exchange(first, false)) out << '\n';
+    for (const std::string& comment : golden.comments) out << comment << '\n';
+    out << "== " << golden.title << '\n';
+    if (golden.camel) out << "with camel\n";
+    if (golden.default_limit != 100) out << "with default_limit " << golden.default_limit << '\n';
+    out << golden.kind << ' ' << golden.request << '\n';
+    for (const std::string& line : golden.expected) out << "> " << line << '\n';
+  }
+}
+
+std::vector<std::string> run(const GoldenCase& golden) {
+  const auto statement = read(golden);
+  if (!statement) return {"error " + error_line(statement.error())};
+  std::vector<std::string> lines;
+  print_flavour(golden, *statement, Flavor::postgres, lines);
+  print_flavour(golden, *statement, Flavor::sqlite, lines);
+  return lines;
+}
+
+}  // namespace athena::query

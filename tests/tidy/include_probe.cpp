@@ -1,0 +1,5 @@
+#include <athena/base/result.h>
+#include <athena/query/statement.h>
+#ifdef ATHENA_FORBIDDEN_INCLUDE
+#include <athena/driver/backend.h>
+#endif
