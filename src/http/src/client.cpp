@@ -83,7 +83,7 @@ std::size_t on_header(char* bytes, std::size_t, std::size_t size, void* data) {
   return size;
 }
 
-/// "host:port:address" → "::address:", which makes curl connect there whatever the URL's host is. Unlike a pinned name
+/// "host:port:address" → "::address:", which makes curl connect there whatever the URL says. Unlike a pinned name
 /// it is part of what a kept connection is found by: one that went elsewhere is not reused.
 std::string connect_to(std::string_view pinned) {
   std::size_t port = pinned.starts_with('[') ? pinned.find(']') : 0;
