@@ -78,6 +78,9 @@ Task<> TestHandler::handle(Exchange& exchange) {
   } else if (path == "/peer") {
     exchange.body().append(exchange.peer());
     exchange.body().append(exchange.is_tls() ? " tls" : " plain");
+  } else if (path == "/redirect") {
+    exchange.set_status(302);
+    exchange.add_header("Location", "/hello");
   } else if (path == "/late-failure") {
     exchange.add_header("X-Early", "1");
     exchange.body().append("half of it");
