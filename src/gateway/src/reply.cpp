@@ -75,8 +75,9 @@ void RowsReply::begin_rows(std::span<const driver::ColumnInfo> columns, std::siz
 Async<bool> RowsReply::append(driver::RowStream& stream, std::uint64_t limit) {
   for (;;) {
     ATHENA_CO_TRY(const driver::RowBatch batch, co_await stream.next());
-    limit -= encoder_->append_rows(context_.body(), batch, limit);
-    if (limit == 0 && batch.rows > 0 && !batch.last) co_return true;
+    const std::uint64_t taken = encoder_->append_rows(context_.body(), batch, limit);
+    limit -= taken;
+    if (taken < batch.rows) co_return true;
     if (batch.last) co_return false;
     if (context_.body().size() > context_.settings().response_head_start) ATHENA_CO_TRY_VOID(co_await relieve());
   }

@@ -215,9 +215,11 @@ Result<Printed> Printer::print(const Insert& insert) {
   ATHENA_TRY_VOID(begin(insert.into));
   if (insert.rows.empty()) return fail(Code::invalid_value, "There is no row to insert");
   ATHENA_TRY(Grid grid, lay_out(insert.rows));
-  if (grid.columns.empty() && insert.rows.size() > 1 && !table_->columns.empty()) {
-    // DEFAULT VALUES is one row only; several rows of nothing name one column, and give it nothing.
-    grid.columns.push_back(table_->primary_key.empty() ? 0 : table_->primary_key.front());
+  if (grid.columns.empty() && (insert.rows.size() > 1 || insert.on_conflict)) {
+    // DEFAULT VALUES is one row only, and SQLite lets nothing follow it: name one column, and give it nothing.
+    const auto writable = std::ranges::find(table_->columns, false, &ColumnDef::generated);
+    if (writable == table_->columns.end()) return fail(Code::invalid_value, "There is nothing to insert");
+    grid.columns.push_back(index_of(*writable));
     grid.cells.assign(insert.rows.size(), nullptr);
   }
   sql() += "INSERT INTO ";
@@ -228,8 +230,7 @@ Result<Printed> Printer::print(const Insert& insert) {
     ATHENA_TRY_VOID(append_values(grid, insert.default_to_null));
   }
   if (insert.on_conflict) ATHENA_TRY_VOID(append_conflict(*insert.on_conflict, grid));
-  sql() += " RETURNING ";
-  ATHENA_TRY_VOID(append_outputs(insert.returning));
+  ATHENA_TRY_VOID(append_returning(insert.returning));
   return finish();
 }
 
@@ -274,12 +275,13 @@ Result<Printed> Printer::print(const Update& update) {
   sql() += " SET ";
   ATHENA_TRY_VOID(append_update(update));
   ATHENA_TRY_VOID(append_where(update.where, update.resource_id));
-  sql() += " RETURNING ";
-  if (ordered) sql() += "t.*) SELECT ";
-  ATHENA_TRY_VOID(append_outputs(update.returning));
   if (ordered) {
+    sql() += " RETURNING t.*) SELECT ";
+    ATHENA_TRY_VOID(append_outputs(update.returning));
     sql() += " FROM u AS t";
     ATHENA_TRY_VOID(append_order(update.order));
+  } else {
+    ATHENA_TRY_VOID(append_returning(update.returning));
   }
   out_.is_keyed = covers_unique_key(update.where);
   return finish();
@@ -291,8 +293,7 @@ Result<Printed> Printer::print(const Delete& del) {
   sql() += "DELETE FROM ";
   append_table();
   ATHENA_TRY_VOID(append_where(del.where, del.resource_id));
-  sql() += " RETURNING ";
-  ATHENA_TRY_VOID(append_outputs(del.returning));
+  ATHENA_TRY_VOID(append_returning(del.returning));
   out_.is_keyed = covers_unique_key(del.where);
   return finish();
 }

@@ -173,9 +173,15 @@ void Lanes::tick(TimePoint now) {
                                      : Error(Code::pool_timeout, "No connection to the database became free in time"));
   }
   unpark();
+  if (parked_.empty() || !lanes_.empty()) {
+    want_.reset();
+  } else if (!want_) {
+    want_.emplace(budget_);
+  }
   const bool all_slow = std::ranges::all_of(lanes_, [](const Open& open) { return open.lane->is_slow() || !open.lane->accepts(); });
-  if (!parked_.empty()) open_more(std::min(limits_.most, std::max(limits_.base, lanes_.size() + 1)));
-  else if (!lanes_.empty() && all_slow) open_more(std::min(limits_.most, lanes_.size() + 1));
+  if (!parked_.empty() || (!lanes_.empty() && all_slow)) {
+    open_more(std::min(limits_.most, std::max(limits_.base, lanes_.size() + 1)));
+  }
   if (lanes_.size() > limits_.base) {
     const auto idle = std::ranges::find_if(lanes_, [&](const Open& open) {
       return open.lane->is_idle() && now - open.lane->last_used() > target_.pool.idle_timeout;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,6 +80,7 @@ class Lanes final : public Lane::Owner {
   Backoff backoff_;
   std::vector<Open> lanes_;
   std::deque<LaneRequestPtr> parked_;
+  std::optional<Budget::Want> want_;  // while requests wait and there is no lane at all
   std::size_t opening_ = 0;
   std::string last_error_;
   Error last_failure_;

@@ -33,9 +33,16 @@ void SchemaCell::request_if_old(TimePoint now) {
   wanted_ = begun_ + 1;
 }
 
-std::optional<std::uint64_t> SchemaCell::begin() {
+std::uint64_t SchemaCell::join() {
+  const std::lock_guard lock(mutex_);
+  if (begun_ == ended_) wanted_ = std::max(wanted_, begun_ + 1);
+  return std::max(begun_, wanted_);
+}
+
+std::optional<std::uint64_t> SchemaCell::begin(TimePoint now) {
   const std::lock_guard lock(mutex_);
   if (begun_ != ended_ || wanted_ <= begun_) return std::nullopt;
+  if (begun_ > 0 && now - last_end_ < kPause) return std::nullopt;
   return ++begun_;
 }
 

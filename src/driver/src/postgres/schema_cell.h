@@ -18,6 +18,8 @@ class SchemaCell {
   /// At most this often because of an error that a stale picture may explain.
   static constexpr milliseconds kErrorInterval{1'000};
   static constexpr milliseconds kRefreshInterval{60'000};
+  /// Between two loads: a migration notifies for each of its statements.
+  static constexpr milliseconds kPause{100};
 
   /// Changes with each new picture: a loop keeps its own pointer, and looks here only when this has changed.
   std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
@@ -29,10 +31,14 @@ class SchemaCell {
   std::optional<std::uint64_t> request_after_error(TimePoint now);
   /// Asks for one if the last is old and was used since.
   void request_if_old(TimePoint now);
-  void mark_used() noexcept { used_.store(true, std::memory_order_relaxed); }
+  void mark_used() noexcept {
+    if (!used_.load(std::memory_order_relaxed)) used_.store(true, std::memory_order_relaxed);
+  }
+  /// The number of the load that runs, or of one that is asked for now.
+  std::uint64_t join();
 
-  /// The number of a load that is wanted and that the caller is now to do, and end. None: nothing to do.
-  std::optional<std::uint64_t> begin();
+  /// The number of a load that is wanted and that the caller is now to do, and end. None: nothing to do yet.
+  std::optional<std::uint64_t> begin(TimePoint now);
   void end(TimePoint now, Result<std::shared_ptr<const query::Schema>> outcome);
 
   /// Whether load `number` has ended, and how the last one did.

@@ -118,6 +118,7 @@ Async<RowBatch> ExclusiveStream::next() {
   RowBatch batch;
   while (!ready_ && batch.rows == 0) {
     Result<Frame> frame = co_await lease_.receive();
+    if (!frame && error_) co_return fail(std::move(*error_));  // the last word of a session that ended
     if (!frame) co_return fail(lost(std::move(frame).error()));
     // Everything that is here already goes with it: frames stay where they are until the next wait.
     while (frame->state == Frame::State::complete) {

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include <athena/driver/backend.h>
+
+#include "postgres/budget.h"
+#include "postgres/cancel.h"
+#include "postgres/schema_cell.h"
+
+namespace athena::driver::postgres {
+
+/// What the loops of one client share.
+struct Shared final : SharedState {
+  explicit Shared(const Target& target)
+      : masked_target(target.masked()), budget(target.pool.max_connections == 0 ? 1 : target.pool.max_connections) {}
+
+  const std::string masked_target;
+  Budget budget;
+  Helper helper;
+  SchemaCell schema;
+  std::atomic<bool> has_listener{false};  ///< one loop listens for all
+};
+
+}  // namespace athena::driver::postgres
