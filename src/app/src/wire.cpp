@@ -123,7 +123,6 @@ Result<> serve(const ConfigOptions& options) {
   std::vector<http::Server::LoopHandler> handlers;
   for (Loop* loop : loops.all()) handlers.push_back({loop, &gateway->handler(handlers.size())});
   ATHENA_TRY(const auto server, http::Server::open(config.listen, config.limits, std::move(handlers)));
-  gateway->observe_server(*server);
 
   loops.start();
   server->start();

@@ -130,7 +130,7 @@ class Session final : public Exchange, public RingNode<Session> {
   Buffer long_body_;  ///< a body that was chunked, or did not fit behind its head
   Buffer raw_;        ///< what was received of a chunked body; what follows it returns to in_
   HeadParser parser_;
-  std::string_view body_;            ///< once it is complete
+  std::string_view body_;             ///< once it is complete
   std::size_t body_bytes_in_in_ = 0;  ///< how much of in_ behind the head belongs to this request
   BodyState body_state_ = BodyState::unread;
   std::optional<ChunkedDecoder> decoder_;
@@ -151,12 +151,12 @@ class Session final : public Exchange, public RingNode<Session> {
   TimePoint idle_since_;
   Phase phase_ = Phase::handshake;
   bool served_any_ = false;
-  bool rested_ = false;     ///< rest() has been here since the last request
-  bool expired_ = false;    ///< the deadline passed
+  bool rested_ = false;        ///< rest() has been here since the last request
+  bool expired_ = false;       ///< the deadline passed
   bool input_closed_ = false;  ///< the peer sends no more
-  bool peer_gone_ = false;  ///< nothing can be sent any more
-  bool close_ = false;      ///< after this answer
-  bool linger_ = false;     ///< the peer may still be sending, and must get the answer nevertheless
+  bool peer_gone_ = false;     ///< nothing can be sent any more
+  bool close_ = false;         ///< after this answer
+  bool linger_ = false;        ///< the peer may still be sending, and must get the answer nevertheless
 };
 
 }  // namespace athena::http

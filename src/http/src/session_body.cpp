@@ -79,7 +79,8 @@ Async<> Session::read_chunked_body() {
     raw_.drop_front(decoder_->feed(raw_.view(), long_body_));
   }
   switch (decoder_->state()) {
-    case ChunkedDecoder::State::complete: break;
+    case ChunkedDecoder::State::complete:
+      break;
     case ChunkedDecoder::State::too_large:
       co_return body_refused(Code::payload_too_large, "The request body is over the limit");
     case ChunkedDecoder::State::incomplete:
@@ -144,7 +145,8 @@ bool Session::skip_length() {
   if (left > kSkipBytes) return false;
   char scratch[kReadBodyBytes];
   while (left > 0) {
-    const Attempt attempt = transport_.read(scratch, static_cast<std::size_t>(std::min<std::uint64_t>(left, sizeof scratch)));
+    const Attempt attempt =
+        transport_.read(scratch, static_cast<std::size_t>(std::min<std::uint64_t>(left, sizeof scratch)));
     if (attempt.is != Attempt::Is::done) return false;
     listener_->tally().bytes_in += attempt.bytes;
     left -= attempt.bytes;

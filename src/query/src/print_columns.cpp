@@ -34,7 +34,7 @@ Result<const ColumnDef*> Printer::resolve(std::string_view name) const {
 }
 
 Result<std::string> Printer::postgres_path(const Column& column, const ColumnDef& def) {
-  std::string path = "(t.";
+  std::string path = "(" + qualifier_;
   append_identifier(path, def.name);
   for (const Column::Step& step : column.path) {
     const bool last = &step == &column.path.back();
@@ -55,13 +55,14 @@ Result<std::string> Printer::sqlite_path(const Column& column, const ColumnDef& 
       return fail(Code::invalid_value, "SQLite cannot reach the JSON key " + quoted(step.key));
     }
   }
-  std::string placeholder, name = "t.";
+  std::string placeholder, name = qualifier_;
   append_param(placeholder, {ParamKind::text, std::move(path)});
   append_identifier(name, def.name);
   if (column.path_as_text) {
     // What `->>` gives in PostgreSQL: text, whatever the element is.
     return "(CASE json_type(" + name + ", " + placeholder +
-           ") WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(" + name + " ->> " + placeholder + " AS TEXT) END)";
+           ") WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(" + name + " ->> " + placeholder +
+           " AS TEXT) END)";
   }
   // An answer needs JSON, with the quotes of its strings; a comparison needs the value itself.
   if (place == Place::answer) return "(" + name + " -> " + placeholder + ")";
@@ -74,8 +75,8 @@ Result<Printer::Expression> Printer::expression(const Column& column, Place plac
   const ColumnDef& def = *result.column;
   if (column.path.empty()) {
     result.type = def.type;
-    result.sql.reserve(def.name.size() + 4);
-    result.sql = "t.";
+    result.sql.reserve(qualifier_.size() + def.name.size() + 4);
+    result.sql += qualifier_;
     append_identifier(result.sql, def.name);
     return result;
   }
@@ -105,13 +106,32 @@ void Printer::append_as_text(const Expression& column) {
 }
 
 void Printer::append_all_columns() {
-  sql() += table_->all_columns_sql;
+  const bool prepared = qualifier_ == "t.";
+  if (prepared) sql() += table_->all_columns_sql;
   out_.keys.reserve(out_.keys.size() + table_->columns.size());
   out_.types.reserve(out_.types.size() + table_->columns.size());
+  bool first = true;
   for (const ColumnDef& column : table_->columns) {
     out_.keys.push_back(column.name);
     out_.types.push_back(column.type);
+    if (prepared) continue;
+    if (!first) sql() += ", ";
+    first = false;
+    sql() += qualifier_;
+    append_identifier(sql(), column.name);
   }
+}
+
+Result<> Printer::append_returning(const std::vector<Output>& outputs) {
+  sql() += " RETURNING ";
+  if (!is_postgres()) {
+    // There SQLite knows the table by its name alone, and would take an unqualified name that it does not know (the
+    // table changed a moment ago) for a text.
+    qualifier_.clear();
+    append_identifier(qualifier_, table_->name);
+    qualifier_ += '.';
+  }
+  return append_outputs(outputs);
 }
 
 Result<> Printer::append_outputs(const std::vector<Output>& outputs) {

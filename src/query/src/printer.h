@@ -38,8 +38,8 @@ class Printer {
 
   /// The rows of an insert against the table: which columns, and each row's value for each of them.
   struct Grid {
-    std::vector<std::uint32_t> columns;    ///< indexes into the table's columns, as first met
-    std::vector<const Scalar*> cells;      ///< row after row; null: the row does not have the column
+    std::vector<std::uint32_t> columns;  ///< indexes into the table's columns, as first met
+    std::vector<const Scalar*> cells;    ///< row after row; null: the row does not have the column
     bool every_row_has(std::uint32_t column) const noexcept;
   };
 
@@ -66,6 +66,8 @@ class Printer {
   Result<std::string> sqlite_path(const Column& column, const ColumnDef& def, Place place);
   void append_compared(const Expression& column);
   void append_as_text(const Expression& column);
+  /// RETURNING and its list.
+  Result<> append_returning(const std::vector<Output>& outputs);
   Result<> append_outputs(const std::vector<Output>& outputs);
   Result<> append_output(const Output& output);
   void append_all_columns();
@@ -99,6 +101,7 @@ class Printer {
   const Schema& schema_;
   const PrintOptions& options_;
   const TableDef* table_ = nullptr;
+  std::string qualifier_ = "t.";
   const ColumnDef* id_column_ = nullptr;  ///< set when the statement has a resource_id
   Printed out_;
 };

@@ -21,22 +21,23 @@ namespace athena::http {
 
 /// Bounds of a server. Every one is enforced, and reaching it is counted in Counters.
 struct Limits {
-  std::size_t max_head_bytes = 32 * 1024;   ///< request line and headers: 431, or 414 for the line
+  std::size_t max_head_bytes = 32 * 1024;  ///< request line and headers: 431, or 414 for the line
   std::size_t max_target_bytes = 8 * 1024;
   std::size_t max_headers = 100;
   std::size_t max_body_bytes = 10 * 1024 * 1024;  ///< 413
   std::size_t max_connections = 10'000;           ///< per loop; beyond: 503 and close
-  milliseconds head_timeout{10'000};   ///< from the first byte of a head to its end: 408
-  milliseconds body_timeout{30'000};   ///< without progress while a body is read: 408
-  milliseconds idle_timeout{75'000};   ///< between requests: closed silently
-  milliseconds write_timeout{30'000};  ///< a reader that takes nothing for so long: closed
-  std::size_t compress_from_bytes = 1'400;  ///< bodies below are never compressed
+  milliseconds head_timeout{10'000};              ///< from the first byte of a head to its end: 408
+  milliseconds body_timeout{30'000};              ///< without progress while a body is read: 408
+  milliseconds idle_timeout{75'000};              ///< between requests: closed silently
+  milliseconds write_timeout{30'000};             ///< a reader that takes nothing for so long: closed
+  std::size_t compress_from_bytes = 1'400;        ///< bodies below are never compressed
 };
 
 /// One request and its answer, from the head on. Belongs to the session; a handler has it until it returns.
 ///
-/// The answer: set status and headers, append to body(). If that is all, the session sends it with Content-Length when the
-/// handler returns. For streams: flush() sends what body() holds as a chunk and waits until the peer's window took it.
+/// The answer: set status and headers, append to body(). If that is all, the session sends it with Content-Length when
+/// the handler returns. For streams: flush() sends what body() holds as a chunk and waits until the peer's window took
+/// it.
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -62,7 +63,8 @@ class Exchange {
   virtual void reset_response() noexcept = 0;
   /// Bytes of the answer's body that were not sent yet.
   virtual Buffer& body() noexcept = 0;
-  /// Sends the head (once) and what body() holds; returns when the socket took it. Error: cancelled (peer gone or stuck).
+  /// Sends the head (once) and what body() holds; returns when the socket took it. Error: cancelled (peer gone or
+  /// stuck).
   virtual Async<> flush() = 0;
   /// True once flush() has sent a head: the status can no longer change.
   virtual bool head_sent() const noexcept = 0;
@@ -71,7 +73,8 @@ class Exchange {
   /// The connection closes after this answer.
   virtual void close_after() noexcept = 0;
 
-  /// Cancelled when the peer goes away while the handler runs (noticed within 50 ms), or when the server drains too long.
+  /// Cancelled when the peer goes away while the handler runs (noticed within 50 ms), or when the server drains too
+  /// long.
   virtual Cancellation& cancellation() noexcept = 0;
 };
 
@@ -81,8 +84,8 @@ class Handler {
   virtual ~Handler() = default;
   /// Must not throw; sets the answer on `exchange`.
   virtual Task<> handle(Exchange& exchange) = 0;
-  /// The parser or a limit refused the request: put the error's shape on `exchange`. request() holds what was read, which
-  /// may be nothing. The connection closes afterwards.
+  /// The parser or a limit refused the request: put the error's shape on `exchange`. request() holds what was read,
+  /// which may be nothing. The connection closes afterwards.
   virtual void refuse(Exchange& exchange, const Error& error) = 0;
 };
 
@@ -105,10 +108,11 @@ struct Listen {
 class Server {
  public:
   struct LoopHandler {
-    Loop* loop;         ///< borrowed; outlives the server
-    Handler* handler;   ///< borrowed; outlives the server
+    Loop* loop;        ///< borrowed; outlives the server
+    Handler* handler;  ///< borrowed; outlives the server
   };
-  /// Binds and listens; accepts nothing until start(). Errors: configuration_error (address in use, bad certificate, …).
+  /// Binds and listens; accepts nothing until start(). Errors: configuration_error (address in use, bad certificate,
+  /// …).
   static Result<std::unique_ptr<Server>> open(Listen listen, Limits limits, std::vector<LoopHandler> loops);
   virtual ~Server() = default;
 
