@@ -105,7 +105,7 @@ class Service:
             state = json.loads(self.state.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return None
-        return state if started_at(state["pid"]) == state["began"] else None
+        return state if started_at(state["pid"]) == state.get("began") else None
 
     def start(self):
         with self.alone():

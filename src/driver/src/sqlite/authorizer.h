@@ -29,9 +29,8 @@ struct StatementFacts {
 class Authorizer {
  public:
   enum class Mode : std::uint8_t {
-    trusted,           ///< our own statements
-    caller,            ///< raw SQL
-    caller_read_only,  ///< raw SQL that promised not to write
+    trusted,  ///< our own statements
+    caller,   ///< raw SQL
   };
 
   /// Installs itself; must live as long as `db`.

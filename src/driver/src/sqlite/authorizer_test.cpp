@@ -45,7 +45,7 @@ class AuthorizerTest : public Fixture {
   }
   SqlFacts facts(std::string_view text) {
     Result<SqlFacts> result = backend_->analyze(text);
-    EXPECT_TRUE(result) << text << ": " << (result ? "" : result.error().error);
+    EXPECT_TRUE(result) << text << ": " << why(result);
     return result ? *std::move(result) : SqlFacts{};
   }
 };
@@ -108,8 +108,7 @@ TEST_F(AuthorizerTest, what_is_forbidden_is_refused_and_changes_nothing) {
   for (const Case& one : cases) {
     const Result<Answer> answer = sql(one.text);
     ASSERT_FALSE(answer) << one.text;
-    EXPECT_EQ(answer.error().code, one.code) << one.text << ": " << answer.error().error << " | "
-                                             << answer.error().log_detail;
+    EXPECT_EQ(answer.error().code, one.code) << one.text << ": " << why(answer);
     EXPECT_FALSE(answer.error().error.empty()) << one.text;
   }
   EXPECT_EQ(picture(), before);
@@ -159,7 +158,7 @@ TEST_F(AuthorizerTest, ddl_and_virtual_tables_work) {
         "CREATE VIRTUAL TABLE box USING rtree(id, x0, x1)", "INSERT INTO box VALUES (1, 0, 1)",
         "SELECT * FROM box WHERE x0 < 1", "DROP TABLE box"}) {
     const Result<Answer> answer = sql(text);
-    EXPECT_TRUE(answer) << text << ": " << (answer ? "" : answer.error().error + " " + answer.error().log_detail);
+    EXPECT_TRUE(answer) << text << ": " << why(answer);
   }
 }
 
