@@ -6,7 +6,9 @@
 namespace athena::query {
 namespace {
 
-bool is_null(const Scalar& value) noexcept { return std::holds_alternative<std::monostate>(value); }
+bool is_null(const Scalar& value) noexcept {
+  return std::holds_alternative<std::monostate>(value);
+}
 
 }  // namespace
 
@@ -60,8 +62,8 @@ Result<> Printer::append_predicate(const Predicate& predicate) {
   ATHENA_TRY(const Expression column, expression(predicate.column));
   const std::size_t wanted = row.arity == Arity::two ? 2 : 1;
   if (row.arity != Arity::list && predicate.operands.size() != wanted) {
-    return fail(Code::invalid_condition, "The operator '" + std::string(row.name) + "' takes " + std::to_string(wanted) +
-                                             (wanted == 1 ? " value" : " values"));
+    return fail(Code::invalid_condition, "The operator '" + std::string(row.name) + "' takes " +
+                                             std::to_string(wanted) + (wanted == 1 ? " value" : " values"));
   }
   if (predicate.negated) sql() += "NOT (";
   if (row.form == Form::list) {
@@ -87,11 +89,13 @@ Result<> Printer::append_null_predicate(const Predicate& predicate, const Expres
   return {};
 }
 
-/// A null among the values means the same as alone: SQL's own reading would make `nin` with a null match nothing at all.
+/// A null among the values means the same as alone: SQL's own reading would make `nin` with a null match nothing at
+/// all.
 Result<> Printer::append_list_predicate(const Predicate& predicate, const Expression& column) {
   if (column.type == TypeClass::array) {
-    return fail(Error(Code::invalid_value, "Column " + quoted(column.column->name) + " is an array: '" +
-                                               std::string(operator_row(predicate.op).name) + "' compares single values",
+    return fail(Error(Code::invalid_value,
+                      "Column " + quoted(column.column->name) + " is an array: '" +
+                          std::string(operator_row(predicate.op).name) + "' compares single values",
                       "Use contains, containedBy or overlaps")
                     .with("column", column.column->name));
   }
@@ -148,13 +152,18 @@ Result<Param> Printer::operand(const Predicate& predicate, std::size_t index, co
   if (form == Form::list) return to_list_param(predicate.operands, column.value_type(), options_.flavor);
   const Scalar& value = predicate.operands[index];
   switch (form) {
-    case Form::value: return to_param(value, column.value_type(), options_.flavor, Use::compare);
+    case Form::value:
+      return to_param(value, column.value_type(), options_.flavor, Use::compare);
     case Form::text:
-    case Form::query: return Param{ParamKind::text, to_text(value)};
-    case Form::prefix: return Param{ParamKind::text, is_postgres() ? to_text(value) : glob_of_prefix(to_text(value))};
-    case Form::set: return to_set_param(value, column.value_type());
+    case Form::query:
+      return Param{ParamKind::text, to_text(value)};
+    case Form::prefix:
+      return Param{ParamKind::text, is_postgres() ? to_text(value) : glob_of_prefix(to_text(value))};
+    case Form::set:
+      return to_set_param(value, column.value_type());
     case Form::list:
-    case Form::word: break;
+    case Form::word:
+      break;
   }
   return Param{};
 }

@@ -38,8 +38,8 @@ class Printer {
 
   /// The rows of an insert against the table: which columns, and each row's value for each of them.
   struct Grid {
-    std::vector<std::uint32_t> columns;    ///< indexes into the table's columns, as first met
-    std::vector<const Scalar*> cells;      ///< row after row; null: the row does not have the column
+    std::vector<std::uint32_t> columns;  ///< indexes into the table's columns, as first met
+    std::vector<const Scalar*> cells;    ///< row after row; null: the row does not have the column
     bool every_row_has(std::uint32_t column) const noexcept;
   };
 

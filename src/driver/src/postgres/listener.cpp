@@ -8,7 +8,10 @@
 namespace athena::driver::postgres {
 
 Listener::Listener(Runtime runtime, const Target& target, Shared& shared, std::function<void()> on_change)
-    : runtime_(runtime), target_(target), shared_(shared), on_change_(std::move(on_change)),
+    : runtime_(runtime),
+      target_(target),
+      shared_(shared),
+      on_change_(std::move(on_change)),
       backoff_(reinterpret_cast<std::uintptr_t>(this)) {}
 
 Listener::~Listener() = default;

@@ -12,8 +12,9 @@
 
 namespace athena::driver::postgres {
 
-/// Listens for `NOTIFY athena_schema` on a connection of its own: one for each client, on whichever loop came first. Behind a
-/// pooler, or with very few connections allowed, there is none, and the schema is refreshed by time and by errors alone.
+/// Listens for `NOTIFY athena_schema` on a connection of its own: one for each client, on whichever loop came first.
+/// Behind a pooler, or with very few connections allowed, there is none, and the schema is refreshed by time and by
+/// errors alone.
 class Listener {
  public:
   static constexpr std::uint32_t kMinBudget = 4;

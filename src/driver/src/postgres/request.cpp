@@ -88,7 +88,7 @@ void RequestPool::give_back(std::unique_ptr<LaneRequest> request) {
   request->scratch.clear();
   request->lane = nullptr;
   request->attempts = 0;
-  request->finished = request->abandoned = request->was_retried = request->gave_rows = false;
+  request->goes_unnamed = request->finished = request->abandoned = request->was_retried = request->gave_rows = false;
   free_.push_back(std::move(request));
 }
 
