@@ -284,7 +284,7 @@ void Lane::finish_head() {
 
 /// The statement did not run, or was rolled back, for a reason that is not its own.
 bool Lane::may_send_again(LaneRequest& request) {
-  if (request.abandoned || request.gave_rows || request.attempts >= kMaxAttempts) return false;
+  if (request.abandoned || request.is_given_out || request.attempts >= kMaxAttempts) return false;
   const ServerError& error = *request.server_error;
   if (error.sqlstate == "57014" && fence_ != Fence::none && !request.cancel_sent) {
     owner_.cancel_absorbed();
@@ -306,7 +306,7 @@ void Lane::give_out_early() {
   const LaneRequestPtr head = sent_.front();
   paused_ = head->held_bytes() > kMaxHeldBytes;
   if (head->abandoned || head->held_bytes() < kEarlyBytes) return;
-  if (fence_ == Fence::none || paused_ || head->gave_rows) head->ready.set();
+  if (fence_ == Fence::none || paused_ || head->is_given_out) head->ready.set();
 }
 
 void Lane::drained(const LaneRequest& request) {

@@ -48,6 +48,7 @@ Async<LaneRequestPtr> Lanes::run(LaneRequest::Question question, Cancellation* c
     co_await request->ready.wait();
   }
   if (request->error) co_return fail(std::move(*request->error));
+  request->is_given_out = true;  // the question goes with the caller's frame
   co_return request;
 }
 
@@ -156,7 +157,7 @@ void Lanes::lane_closed(Lane& lane, const Error& why) {
 void Lanes::orphaned(LaneRequestPtr request, Lane::Fate fate) {
   if (stopping_) return request->finish(Error(Code::shutting_down));
   const bool may_retry =
-      !request->gave_rows && request->attempts < kMaxAttempts &&
+      !request->is_given_out && request->attempts < kMaxAttempts &&
       (fate == Lane::Fate::not_run || (!request->question.is_write && !std::exchange(request->was_retried, true)));
   if (!may_retry) {
     const bool is_write = request->question.is_write && fate == Lane::Fate::unknown;

@@ -19,7 +19,7 @@ class Listener {
  public:
   static constexpr std::uint32_t kMinBudget = 4;
 
-  /// `on_change` runs for each notification, and when one may have been missed.
+  /// `on_change` runs for each notification, and whenever it begins to listen: one may have been missed.
   Listener(Runtime runtime, const Target& target, Shared& shared, std::function<void()> on_change);
   ~Listener();
 

@@ -29,6 +29,7 @@ class Postgres : public testing::Test {
 // Errors first.
 
 TEST_F(Postgres, an_unknown_table_is_answered_after_one_look_at_a_newer_schema) {
+  database.run(database.loop.sleep(milliseconds(500)));  // until the listener's own look is over
   const std::uint64_t loads = database.counter.count(Event::Kind::schema_loaded);
   const auto answer = database.statement(select_by("live_nots", "id", "1"));
   ASSERT_FALSE(answer);

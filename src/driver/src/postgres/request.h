@@ -77,7 +77,7 @@ class LaneRequest {
   bool command_completed = false;  ///< it ran, though it may not have been committed
   bool abandoned = false;          ///< nobody waits: the answer is discarded
   bool cancel_sent = false;
-  bool gave_rows = false;  ///< rows left already: it cannot be sent again
+  bool is_given_out = false;  ///< somebody reads the rows: it cannot be sent again
 
   /// Complete messages in a chunk, rows and perhaps others between them.
   struct Segment {
