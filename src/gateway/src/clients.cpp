@@ -23,10 +23,11 @@ bool same_target(const driver::Target& a, const driver::Target& b) {
          a.pool.idle_timeout == b.pool.idle_timeout;
 }
 
-Result<std::shared_ptr<const Client>> make_client(const ClientSettings& settings, const Snapshot* before) {
+Result<std::shared_ptr<const Client>> make_client(const ClientSettings& settings, const Snapshot* before,
+                                                  FindKind find_kind) {
   auto client = std::make_shared<Client>();
   client->settings = settings;
-  client->kind = driver::find_backend_kind(settings.target.kind);
+  client->kind = find_kind(settings.target.kind);
   if (!client->kind) {
     return fail(Code::configuration_error,
                 "Client '" + settings.name + "' names an unknown kind of database, '" + settings.target.kind + "'");
@@ -46,10 +47,10 @@ const std::shared_ptr<const Client>* Snapshot::find(std::string_view name) const
   return it != clients.end() && text::iequals((*it)->settings.name, name) ? &*it : nullptr;
 }
 
-Result<std::shared_ptr<const Snapshot>> make_snapshot(Settings settings, const Snapshot* before) {
+Result<std::shared_ptr<const Snapshot>> make_snapshot(Settings settings, const Snapshot* before, FindKind find_kind) {
   auto snapshot = std::make_shared<Snapshot>();
   for (const ClientSettings& client_settings : settings.clients) {
-    ATHENA_TRY(auto client, make_client(client_settings, before));
+    ATHENA_TRY(auto client, make_client(client_settings, before, find_kind));
     snapshot->clients.push_back(std::move(client));
   }
   const auto by_name = [](const auto& client) -> std::string_view { return client->settings.name; };

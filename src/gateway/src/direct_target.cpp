@@ -24,15 +24,17 @@ constexpr std::string_view kSpecialV4[] = {
 /// Forms that carry an IPv4 address (mapped, translated, 6to4, Teredo) are refused whole, whatever they carry.
 constexpr std::string_view kSpecialV6[] = {
     "::/96",    "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23",
-    "2001:db8::/32", "2002::/16", "3fff::/20",   "fc00::/7",       "fe80::/10", "fec0::/10", "ff00::/8",
+    "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
 };
 
 bool contains(const asio::ip::network_v4& network, const asio::ip::address_v4& a) {
   return (a.to_uint() & network.netmask().to_uint()) == network.network().to_uint();
 }
 
+/// Without the scope: asio compares that too, and then no link-local address of an interface would lie in fe80::/10.
 bool contains(const asio::ip::network_v6& network, const asio::ip::address_v6& a) {
-  return asio::ip::network_v6(a, network.prefix_length()).network() == network.network();
+  const asio::ip::address_v6 unscoped(a.to_bytes());
+  return asio::ip::network_v6(unscoped, network.prefix_length()).network() == network.network();
 }
 
 bool is_public(const address& a) {

@@ -73,12 +73,13 @@ void RowsReply::begin_rows(std::span<const driver::ColumnInfo> columns, std::siz
 }
 
 Async<bool> RowsReply::append(driver::RowStream& stream, std::uint64_t limit) {
-  for (;;) {
+  // To the stream's end, even when rows are left over: what is dropped early would have to be cancelled.
+  for (bool cut = false;;) {
     ATHENA_CO_TRY(const driver::RowBatch batch, co_await stream.next());
     const std::uint64_t taken = encoder_->append_rows(context_.body(), batch, limit);
     limit -= taken;
-    if (taken < batch.rows) co_return true;
-    if (batch.last) co_return false;
+    cut |= taken < batch.rows;
+    if (batch.last) co_return cut;
     if (context_.body().size() > context_.settings().response_head_start) ATHENA_CO_TRY_VOID(co_await relieve());
   }
 }

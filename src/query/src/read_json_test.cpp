@@ -136,8 +136,8 @@ TEST(ReadConditions, a_hundred_thousand_are_refused) {
 TEST(ReadConditions, the_bound_holds_for_trees_and_texts_together) {
   ReadOptions options;
   options.max_conditions = 3;
-  const Body document(
-      R"([{"or":[{"eq_column":"a","eq_value":1},{"eq_column":"a","eq_value":1}]},{"operator":"or","value":"a.eq.1,a.eq.2"}])");
+  const Body document(R"([{"or":[{"eq_column":"a","eq_value":1},{"eq_column":"a","eq_value":1}]},
+                          {"operator":"or","value":"a.eq.1,a.eq.2"}])");
   EXPECT_EQ(code(read_conditions(document.root(), options)), Code::limit_exceeded);
 }
 

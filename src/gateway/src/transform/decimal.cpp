@@ -24,7 +24,7 @@ std::optional<Decimal> Decimal::parse(std::string_view text) {
   std::int64_t exponent = 0;
   if (const std::size_t e = text.find_first_of("eE"); e != std::string_view::npos) {
     std::string_view power = text.substr(e + 1);
-    if (power.starts_with('+')) power.remove_prefix(1);
+    if (power.starts_with('+') && !power.starts_with("+-")) power.remove_prefix(1);
     const auto parsed = text::parse_i64(power);
     if (!parsed || *parsed > 1'000 || *parsed < -1'000) return std::nullopt;
     exponent = *parsed;

@@ -1,6 +1,7 @@
 #include "transform/grouped_reply.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <athena/base/json_writer.h>
 #include <athena/base/text.h>
@@ -31,6 +32,19 @@ std::string text_of(const driver::Cell& cell) {
   return {};
 }
 
+/// Whole seconds since 1970. None for what is no such number: beyond the year 9999 it is milliseconds, or nonsense.
+std::optional<std::int64_t> unix_seconds(const driver::Cell& cell, std::string_view text) {
+  constexpr std::int64_t kFirst = -62'135'596'800, kLast = 253'402'300'799;  // the years 1 to 9999
+  std::optional<std::int64_t> seconds;
+  if (cell.kind() == driver::CellKind::real) {
+    const double whole = std::floor(cell.real());
+    if (whole >= static_cast<double>(kFirst) && whole <= static_cast<double>(kLast)) seconds = static_cast<std::int64_t>(whole);
+  } else if (text.find_first_of("eE") == std::string_view::npos) {
+    seconds = text::parse_i64(text.substr(0, text.find('.')));
+  }
+  return seconds && *seconds >= kFirst && *seconds <= kLast ? seconds : std::nullopt;
+}
+
 }  // namespace
 
 Result<> Grouper::find_columns(std::span<const driver::ColumnInfo> columns) {
@@ -44,7 +58,7 @@ Result<> Grouper::find_columns(std::span<const driver::ColumnInfo> columns) {
   if (!group) return failure("Missing group_by column '" + grouping_.group_by + "'");
   group_column_ = *group;
   if (grouping_.aggregation_column.empty()) {
-    if (grouping_.aggregation_strategy.empty() || text::iequals(grouping_.aggregation_strategy, "count")) return {};
+    if (grouping_.aggregation_strategy.empty() || grouping_.aggregation_strategy == "count") return {};
     return failure("aggregation_strategy requires aggregation_column");
   }
   value_column_ = find(grouping_.aggregation_column);
@@ -56,27 +70,26 @@ Result<std::string> Grouper::label_of(const driver::Cell& cell) const {
   if (grouping_.time_granularity.empty() || cell.is_null()) return text_of(cell);
   const Granularity granularity = granularity_of(grouping_.time_granularity);
   const std::string value = text_of(cell);
-  const bool is_number = cell.kind() == driver::CellKind::integer || cell.kind() == driver::CellKind::verbatim;
-  if (!is_number) {
+  if (cell.kind() == driver::CellKind::text || cell.kind() == driver::CellKind::quoted) {
     ATHENA_TRY(const std::int64_t seconds, parse_time(value));
     return bucket_label(seconds, granularity);
   }
-  // Seconds beyond the year 9999 are milliseconds, or nonsense.
-  const auto seconds = text::parse_i64(value.substr(0, value.find('.')));
-  if (!seconds || *seconds > 253'402'300'799 || *seconds < -62'135'596'800) {
-    return failure("Invalid unix timestamp: " + value.substr(0, 64));
-  }
+  const auto seconds = unix_seconds(cell, value);
+  if (!seconds) return failure("Invalid unix timestamp: " + value.substr(0, 64));
   return bucket_label(*seconds, granularity);
 }
 
-Result<> Grouper::add(Group& group, const driver::Cell& cell) const {
-  auto number = cell.is_null() ? std::nullopt : Decimal::parse(text_of(cell));
+Result<> Grouper::add(Group& group, const driver::Cell& cell) {
+  const bool counts = grouping_.aggregation_strategy == "count";
+  if (counts && cell.is_null()) return {};
+  const std::string value = text_of(cell);
+  auto number = cell.is_null() ? std::nullopt : Decimal::parse(value);
   if (!number) {
-    if (text::iequals(grouping_.aggregation_strategy, "count") && !cell.is_null()) {
-      ++group.values;
-      return {};
-    }
-    return failure("Aggregation column '" + grouping_.aggregation_column + "' contains non-numeric data");
+    if (!counts) return failure("Aggregation column '" + grouping_.aggregation_column + "' contains non-numeric data");
+    const bool is_new = !grouping_.aggregation_dedup || group.seen_texts.insert(value).second;
+    if (is_new) ++group.values;
+    if (is_new && grouping_.aggregation_dedup) held_bytes_ += value.size();
+    return {};
   }
   if (grouping_.aggregation_dedup && !group.seen.insert(*number).second) return {};
   ++group.values;
@@ -94,46 +107,45 @@ Async<bool> Grouper::append(RowsReply& reply, RequestContext& context, driver::R
   ATHENA_CO_TRY_VOID(find_columns(stream.columns()));
   RowEncoder& encoder = reply.encoder();
   std::uint64_t count = 0;
-  bool first_written = true;
-  for (;;) {
+  for (bool cut = false;;) {
     ATHENA_CO_TRY(const driver::RowBatch batch, co_await stream.next());
     for (std::size_t row = 0; row < batch.rows; ++row) {
-      if (count == limit) co_return true;
-      if (++count > kMaxRows || rows_.size() > kMaxBytes) {
+      if (cut |= count == limit; cut) break;
+      if (++count > kMaxRows || rows_.size() + held_bytes_ > kMaxBytes) {
         co_return fail(Code::result_too_large, "Grouping takes at most 100000 rows", "Narrow the conditions or set a limit.");
       }
       const auto cells = batch.cells.subspan(row * encoder.width(), encoder.width());
       ATHENA_CO_TRY(const std::string label, label_of(cells[group_column_]));
       Group& group = groups_[label];
+      if (++group.size == 1) held_bytes_ += label.size();
       if (value_column_) ATHENA_CO_TRY_VOID(add(group, cells[*value_column_]));
+      if (!grouping_.rows) continue;
       const std::size_t begin = rows_.size();
       encoder.append_row(rows_, cells);
       group.rows.emplace_back(begin, rows_.size() - begin);
-      if (!grouping_.rows) continue;
-      if (!first_written) context.body().push_back(',');
-      first_written = false;
+      if (reply.rows() > 0) context.body().push_back(',');
       context.body().append(rows_.view().substr(begin));
       reply.count_row();
     }
-    if (batch.last) co_return false;
+    if (batch.last) co_return cut;
   }
 }
 
 std::optional<Decimal> Grouper::aggregate(const Group& group) const {
   const std::string& strategy = grouping_.aggregation_strategy;
-  if (text::iequals(strategy, "count")) {
-    return Decimal::parse(std::to_string(value_column_ ? group.values : group.rows.size()));
+  if (strategy == "count") {
+    return Decimal::parse(std::to_string(value_column_ ? group.values : group.size));
   }
   if (!group.sum) return std::nullopt;
-  if (text::iequals(strategy, "avg")) return group.sum->divided_by(group.values);
-  if (text::iequals(strategy, "min")) return group.least;
-  if (text::iequals(strategy, "max")) return group.greatest;
+  if (strategy == "avg") return group.sum->divided_by(group.values);
+  if (strategy == "min") return group.least;
+  if (strategy == "max") return group.greatest;
   return group.sum;
 }
 
 void Grouper::write_aggregation(Buffer& out, const Group& group, std::optional<Decimal>& running) const {
   const auto value = aggregate(group);
-  const bool cumulative = text::iequals(grouping_.aggregation_strategy, "cumulative_sum");
+  const bool cumulative = grouping_.aggregation_strategy == "cumulative_sum";
   if (cumulative && value) {
     if (running) {
       *running += *value;

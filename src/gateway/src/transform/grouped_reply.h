@@ -35,13 +35,15 @@ class Grouper {
   struct Group {
     std::vector<std::pair<std::size_t, std::size_t>> rows;  ///< offset and size in rows_
     std::optional<Decimal> sum, least, greatest;
+    std::uint64_t size = 0;            ///< rows, kept or not
     std::uint64_t values = 0;
-    std::set<Decimal> seen;  ///< only with aggregation_dedup
+    std::set<Decimal> seen;            ///< only with aggregation_dedup
+    std::set<std::string> seen_texts;  ///< the same, of what is no number: only count takes those
   };
 
   Result<> find_columns(std::span<const driver::ColumnInfo> columns);
   Result<std::string> label_of(const driver::Cell& cell) const;
-  Result<> add(Group& group, const driver::Cell& cell) const;
+  Result<> add(Group& group, const driver::Cell& cell);
   void write_aggregation(Buffer& out, const Group& group, std::optional<Decimal>& running) const;
   std::optional<Decimal> aggregate(const Group& group) const;
 
@@ -51,6 +53,7 @@ class Grouper {
   std::optional<std::size_t> value_column_;
   std::map<std::string, Group> groups_;
   Buffer rows_;
+  std::size_t held_bytes_ = 0;  ///< beside the rows
 };
 
 }  // namespace athena::gateway

@@ -38,8 +38,8 @@ bool read_offset(std::string_view text, int& minutes) {
   if (sign == 0) return false;
   std::size_t at = 1;
   const int hours = take_digits(text, at, 2);
-  take(text, at, ':');
-  const int rest = at < text.size() ? take_digits(text, at, 2) : 0;
+  const bool colon = take(text, at, ':');
+  const int rest = colon || at < text.size() ? take_digits(text, at, 2) : 0;
   minutes = sign * (hours * 60 + rest);
   return hours >= 0 && hours <= 23 && rest >= 0 && rest <= 59 && at == text.size();
 }
