@@ -30,14 +30,16 @@ constexpr BackendKind kKinds[] = {
 bool can_write(StatementKind kind) noexcept {
   switch (kind) {
     case StatementKind::select:
-    case StatementKind::utility: return false;  // EXPLAIN, SHOW, PRAGMA; what may write besides is volatile
+    case StatementKind::utility:
+      return false;  // EXPLAIN, SHOW, PRAGMA; what may write besides is volatile
     case StatementKind::insert:
     case StatementKind::update:
     case StatementKind::del:
     case StatementKind::merge:
     case StatementKind::ddl:
     case StatementKind::transaction_control:
-    case StatementKind::copy: return true;
+    case StatementKind::copy:
+      return true;
   }
   return true;
 }
@@ -48,7 +50,9 @@ bool SqlFacts::writes_anything() const noexcept {
   return is_volatile || !writes.empty() || std::ranges::any_of(statements, &can_write);
 }
 
-std::span<const BackendKind> backend_kinds() noexcept { return kKinds; }
+std::span<const BackendKind> backend_kinds() noexcept {
+  return kKinds;
+}
 
 const BackendKind* find_backend_kind(std::string_view name) noexcept {
   const auto is = [name](std::string_view other) { return text::iequals(name, other); };

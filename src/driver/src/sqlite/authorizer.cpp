@@ -18,13 +18,13 @@ struct PragmaRow {
   bool argument;
 };
 constexpr PragmaRow kPragmas[] = {
-    {"application_id", false},   {"auto_vacuum", false},      {"collation_list", false}, {"compile_options", false},
-    {"data_version", false},     {"database_list", false},    {"encoding", false},       {"foreign_key_check", true},
-    {"foreign_key_list", true},  {"foreign_keys", false},     {"freelist_count", false}, {"function_list", false},
-    {"index_info", true},        {"index_list", true},        {"index_xinfo", true},     {"integrity_check", true},
-    {"journal_mode", false},     {"module_list", false},      {"page_count", false},     {"page_size", false},
-    {"pragma_list", false},      {"query_only", false},       {"quick_check", true},     {"schema_version", false},
-    {"table_info", true},        {"table_list", true},        {"table_xinfo", true},     {"user_version", false},
+    {"application_id", false},  {"auto_vacuum", false},   {"collation_list", false}, {"compile_options", false},
+    {"data_version", false},    {"database_list", false}, {"encoding", false},       {"foreign_key_check", true},
+    {"foreign_key_list", true}, {"foreign_keys", false},  {"freelist_count", false}, {"function_list", false},
+    {"index_info", true},       {"index_list", true},     {"index_xinfo", true},     {"integrity_check", true},
+    {"journal_mode", false},    {"module_list", false},   {"page_count", false},     {"page_size", false},
+    {"pragma_list", false},     {"query_only", false},    {"quick_check", true},     {"schema_version", false},
+    {"table_info", true},       {"table_list", true},     {"table_xinfo", true},     {"user_version", false},
 };
 
 /// Modules whose virtual tables live wholly in the database file.
@@ -40,7 +40,9 @@ bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::any_of(names, [name](std::string_view known) { return text::iequals(known, name); });
 }
 
-bool is_internal(std::string_view table) { return text::iequals(table.substr(0, 7), "sqlite_"); }
+bool is_internal(std::string_view table) {
+  return text::iequals(table.substr(0, 7), "sqlite_");
+}
 
 /// sqlite_schema under any of its names. DDL writes it; SQLite itself refuses every other write to it.
 bool is_schema_table(std::string_view table) {
@@ -53,11 +55,15 @@ void add(std::vector<std::string>& names, std::string_view name) {
   if (std::ranges::find(names, name) == names.end()) names.emplace_back(name);
 }
 
-std::string_view view(const char* text) noexcept { return text ? std::string_view(text) : std::string_view(); }
+std::string_view view(const char* text) noexcept {
+  return text ? std::string_view(text) : std::string_view();
+}
 
 }  // namespace
 
-Authorizer::Authorizer(sqlite3* db) noexcept { sqlite3_set_authorizer(db, &Authorizer::callback, this); }
+Authorizer::Authorizer(sqlite3* db) noexcept {
+  sqlite3_set_authorizer(db, &Authorizer::callback, this);
+}
 
 void Authorizer::begin_statement() {
   facts_ = {};
@@ -89,18 +95,24 @@ int Authorizer::decide(int action, std::string_view third, std::string_view four
         return refuse(Code::insufficient_privilege, "Function '" + std::string(fourth) + "' is not allowed here");
       }
       return SQLITE_OK;
-    case SQLITE_INSERT: return write(StatementKind::insert, third, schema, in_trigger);
-    case SQLITE_UPDATE: return write(StatementKind::update, third, schema, in_trigger);
-    case SQLITE_DELETE: return write(StatementKind::del, third, schema, in_trigger);
+    case SQLITE_INSERT:
+      return write(StatementKind::insert, third, schema, in_trigger);
+    case SQLITE_UPDATE:
+      return write(StatementKind::update, third, schema, in_trigger);
+    case SQLITE_DELETE:
+      return write(StatementKind::del, third, schema, in_trigger);
     case SQLITE_CREATE_TABLE:
     case SQLITE_DROP_TABLE:
     case SQLITE_CREATE_VIEW:
-    case SQLITE_DROP_VIEW: return define(third, schema);
+    case SQLITE_DROP_VIEW:
+      return define(third, schema);
     case SQLITE_CREATE_INDEX:
     case SQLITE_DROP_INDEX:
     case SQLITE_CREATE_TRIGGER:
-    case SQLITE_DROP_TRIGGER: return define(fourth, schema);
-    case SQLITE_ALTER_TABLE: return define(fourth, third);
+    case SQLITE_DROP_TRIGGER:
+      return define(fourth, schema);
+    case SQLITE_ALTER_TABLE:
+      return define(fourth, third);
     case SQLITE_CREATE_VTABLE:
     case SQLITE_DROP_VTABLE:
       if (!contains(kModules, fourth)) {
@@ -111,7 +123,8 @@ int Authorizer::decide(int action, std::string_view third, std::string_view four
     case SQLITE_REINDEX:
       set_kind(StatementKind::utility);
       return SQLITE_OK;
-    case SQLITE_PRAGMA: return pragma(third, fourth);
+    case SQLITE_PRAGMA:
+      return pragma(third, fourth);
     case SQLITE_TRANSACTION:
     case SQLITE_SAVEPOINT:
       set_kind(StatementKind::transaction_control);
@@ -120,7 +133,8 @@ int Authorizer::decide(int action, std::string_view third, std::string_view four
     case SQLITE_ATTACH:
     case SQLITE_DETACH:
       return refuse(Code::unsupported_statement, "Other database files cannot be attached or detached here");
-    default: return refuse_temporary();  // the CREATE_TEMP and DROP_TEMP family, and what later versions may add
+    default:
+      return refuse_temporary();  // the CREATE_TEMP and DROP_TEMP family, and what later versions may add
   }
 }
 
@@ -164,6 +178,8 @@ int Authorizer::refuse(Code code, std::string text, std::string hint) {
   return SQLITE_DENY;
 }
 
-void Authorizer::set_kind(StatementKind kind) { facts_.kind = kind; }
+void Authorizer::set_kind(StatementKind kind) {
+  facts_.kind = kind;
+}
 
 }  // namespace athena::driver::sqlite

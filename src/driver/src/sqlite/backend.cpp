@@ -81,8 +81,11 @@ class LoadJob final : public ReadJob {
 class SqliteBackend final : public Backend {
  public:
   SqliteBackend(Target target, std::shared_ptr<Shared> shared, Runtime runtime)
-      : target_(std::move(target)), shared_(std::move(shared)), runtime_(runtime),
-        book_(std::make_shared<JobBook>(runtime.loop)), inline_(std::make_unique<InlineReader>(target_)) {}
+      : target_(std::move(target)),
+        shared_(std::move(shared)),
+        runtime_(runtime),
+        book_(std::make_shared<JobBook>(runtime.loop)),
+        inline_(std::make_unique<InlineReader>(target_)) {}
   ~SqliteBackend() override {
     if (loading_) loading_->when_home = nullptr;
   }
@@ -145,8 +148,8 @@ Result<> SqliteBackend::admit(const Call& call, TimePoint now) const {
   return {};
 }
 
-/// Whether the tables are known, as far as this process can tell. Another program's changes are looked for now and then;
-/// while they are being loaded, the old picture serves.
+/// Whether the tables are known, as far as this process can tell. Another program's changes are looked for now and
+/// then; while they are being loaded, the old picture serves.
 bool SqliteBackend::is_current(TimePoint now) {
   const std::uint64_t changes = shared_->writer.schema_changes();
   if (!snapshot_ || snapshot_->changes < changes) snapshot_ = shared_->snapshot();
@@ -254,8 +257,7 @@ Async<SqliteBackend::Stream> SqliteBackend::read(query::Printed printed, bool is
 
 Async<SqliteBackend::Stream> SqliteBackend::read_on_thread(query::Printed printed, Call call) {
   printed.table = nullptr;
-  const auto job =
-      std::make_shared<StreamJob>(book_, shared_->readers, call.deadline, Work(std::move(printed)), true);
+  const auto job = std::make_shared<StreamJob>(book_, shared_->readers, call.deadline, Work(std::move(printed)), true);
   ATHENA_CO_TRY_VOID(shared_->readers->submit(job));
   co_await job->wait(call.deadline, call.cancellation);
   if (!job->done()) co_return fail(give_up(*job, call));
@@ -355,8 +357,7 @@ Async<std::shared_ptr<const query::Schema>> SqliteBackend::schema(Call call, boo
 
 Async<std::vector<ConstraintInfo>> SqliteBackend::constraints(Call call) {
   ATHENA_CO_TRY_VOID(admit(call, Clock::now()));
-  const auto job =
-      std::make_shared<LoadJob<std::vector<ConstraintInfo>>>(book_, call.deadline, &load_constraints);
+  const auto job = std::make_shared<LoadJob<std::vector<ConstraintInfo>>>(book_, call.deadline, &load_constraints);
   ATHENA_CO_TRY_VOID(shared_->readers->submit(job));
   co_await job->wait(call.deadline, call.cancellation);
   if (!job->done()) {
@@ -389,7 +390,9 @@ Task<> SqliteBackend::stop() {
 
 }  // namespace
 
-std::shared_ptr<SharedState> share(const Target& target) { return std::make_shared<Shared>(target); }
+std::shared_ptr<SharedState> share(const Target& target) {
+  return std::make_shared<Shared>(target);
+}
 
 std::unique_ptr<Backend> open(Target target, std::shared_ptr<SharedState> shared, Runtime runtime) {
   return std::make_unique<SqliteBackend>(std::move(target), std::static_pointer_cast<Shared>(std::move(shared)),

@@ -23,15 +23,16 @@ constexpr const char* kEndless = "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SEL
 class BackendTest : public Fixture {
  protected:
   void make_users() {
-    must("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT, active BOOLEAN DEFAULT 1,"
-         " balance DECIMAL_TEXT, profile JSON, CHECK (length(email) > 2));"
-         "CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users (id));"
-         "INSERT INTO users VALUES (1, 'ada@x', 'Ada', 1, '12.50', '{\"a\":1}'), (2, 'bob@x', NULL, 0, NULL, NULL);");
+    must(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT, active BOOLEAN DEFAULT 1,"
+        " balance DECIMAL_TEXT, profile JSON, CHECK (length(email) > 2));"
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users (id));"
+        "INSERT INTO users VALUES (1, 'ada@x', 'Ada', 1, '12.50', '{\"a\":1}'), (2, 'bob@x', NULL, 0, NULL, NULL);");
   }
   void make_numbers(int count) {
     must("CREATE TABLE numbers (i INTEGER PRIMARY KEY, pad TEXT); INSERT INTO numbers " +
          std::string("WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < ") +
-         std::to_string(count) + ") SELECT i, printf('%0100d', i) FROM r");
+         std::to_string(count) + ") SELECT i, format('%0100d', i) FROM r");
   }
   static query::Insert insert_into(std::string table, std::vector<query::Row> rows) {
     query::Insert insert;
@@ -166,8 +167,9 @@ TEST_F(BackendTest, a_batch_is_atomic) {
 }
 
 TEST_F(BackendTest, deferred_foreign_keys_fail_their_own_write) {
-  must("CREATE TABLE a (id INTEGER PRIMARY KEY);"
-       "CREATE TABLE b (a_id REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED)");
+  must(
+      "CREATE TABLE a (id INTEGER PRIMARY KEY);"
+      "CREATE TABLE b (a_id REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED)");
   EXPECT_EQ(query(insert_into("b", {{{"a_id", number("1")}}})).error().code, Code::foreign_key_violation);
   EXPECT_TRUE(sql("INSERT INTO b VALUES (1); INSERT INTO a VALUES (1)"));
   EXPECT_EQ(must("SELECT count(*) FROM b").rows[0][0], "1");

@@ -4,11 +4,11 @@
 #include <thread>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 
 #include "sqlite/fixture.h"
 #include "sqlite/readers.h"
@@ -27,7 +27,8 @@ class ConcurrencyTest : public Fixture {
   template <class Work>
   std::size_t start(Work work, Call call) {
     answers_.emplace_back();
-    asio::co_spawn(loop_.executor(), keep(*this, answers_.size() - 1, *backend_, std::move(work), call), asio::detached);
+    asio::co_spawn(loop_.executor(), keep(*this, answers_.size() - 1, *backend_, std::move(work), call),
+                   asio::detached);
     return answers_.size() - 1;
   }
   std::size_t start_sql(std::string text, Call call = Fixture::call()) {
@@ -122,8 +123,8 @@ TEST_F(ConcurrencyTest, what_takes_the_whole_transaction_back_costs_the_others_n
 
 TEST_F(ConcurrencyTest, an_endless_write_ends_at_its_deadline_and_hurts_nobody) {
   must("CREATE TABLE t (a)");
-  const std::size_t endless = start_sql(std::string("INSERT INTO t ") + kEndless + "SELECT i FROM r WHERE i < 0",
-                                        call(milliseconds(200)));
+  const std::size_t endless =
+      start_sql(std::string("INSERT INTO t ") + kEndless + "SELECT i FROM r WHERE i < 0", call(milliseconds(200)));
   run_for(milliseconds(20));
   std::vector<std::size_t> others;
   for (int i = 0; i < 10; ++i) others.push_back(start_sql("INSERT INTO t VALUES (1)"));
@@ -208,7 +209,8 @@ TEST_F(ConcurrencyTest, an_endless_read_ends_at_its_deadline) {
 }
 
 TEST_F(ConcurrencyTest, a_read_that_is_too_long_for_the_loop_goes_to_a_thread) {
-  must(std::string("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t ") + kEndless + "SELECT i, i FROM r LIMIT 3;"
+  must(std::string("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t ") + kEndless +
+       "SELECT i, i FROM r LIMIT 3;"
        "CREATE VIEW slow AS WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 500000) "
        "SELECT max(i) AS m FROM r");
   query::Select slow = select_from("slow");
@@ -247,7 +249,9 @@ Async<std::unique_ptr<RowStream>> open_stream(Backend& backend, Call call) {
   EXPECT_GT(batch.rows, 0u);
   co_return stream;
 }
-Async<RowBatch> pull(RowStream& stream) { co_return co_await stream.next(); }
+Async<RowBatch> pull(RowStream& stream) {
+  co_return co_await stream.next();
+}
 
 TEST_F(ConcurrencyTest, slow_readers_hold_connections_but_no_threads) {
   std::vector<std::unique_ptr<RowStream>> slow;

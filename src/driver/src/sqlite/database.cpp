@@ -26,14 +26,10 @@ struct LimitRow {
   int id, value;
 };
 constexpr LimitRow kLimits[] = {
-    {SQLITE_LIMIT_LENGTH, 64 * 1024 * 1024},
-    {SQLITE_LIMIT_SQL_LENGTH, 1024 * 1024},
-    {SQLITE_LIMIT_EXPR_DEPTH, 1'000},
-    {SQLITE_LIMIT_COMPOUND_SELECT, 500},
-    {SQLITE_LIMIT_VARIABLE_NUMBER, 32'766},
-    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50'000},
-    {SQLITE_LIMIT_TRIGGER_DEPTH, 100},
-    {SQLITE_LIMIT_ATTACHED, 0},
+    {SQLITE_LIMIT_LENGTH, 64 * 1024 * 1024}, {SQLITE_LIMIT_SQL_LENGTH, 1024 * 1024},
+    {SQLITE_LIMIT_EXPR_DEPTH, 1'000},        {SQLITE_LIMIT_COMPOUND_SELECT, 500},
+    {SQLITE_LIMIT_VARIABLE_NUMBER, 32'766},  {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50'000},
+    {SQLITE_LIMIT_TRIGGER_DEPTH, 100},       {SQLITE_LIMIT_ATTACHED, 0},
     {SQLITE_LIMIT_WORKER_THREADS, 0},
 };
 
@@ -41,11 +37,14 @@ struct ConfigRow {
   int option, value;
 };
 constexpr ConfigRow kConfig[] = {
-    {SQLITE_DBCONFIG_DEFENSIVE, 1},        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-    {SQLITE_DBCONFIG_ENABLE_FKEY, 1},      {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+    {SQLITE_DBCONFIG_DEFENSIVE, 1},
+    {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+    {SQLITE_DBCONFIG_ENABLE_FKEY, 1},
+    {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
     {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
     // A misspelt column between double quotes is an error, not a string.
-    {SQLITE_DBCONFIG_DQS_DML, 0},          {SQLITE_DBCONFIG_DQS_DDL, 0},
+    {SQLITE_DBCONFIG_DQS_DML, 0},
+    {SQLITE_DBCONFIG_DQS_DDL, 0},
 };
 
 /// SQLite's own counting of memory takes a lock of the whole process for each allocation. The first one decides: a host
@@ -106,11 +105,14 @@ Result<int> bind_real(sqlite3_stmt* statement, int index, std::string_view digit
 
 Result<int> bind_one(sqlite3_stmt* statement, int index, const query::Param& param) {
   switch (param.kind) {
-    case query::ParamKind::null: return sqlite3_bind_null(statement, index);
-    case query::ParamKind::text: return bind_text(statement, index, param.text);
+    case query::ParamKind::null:
+      return sqlite3_bind_null(statement, index);
+    case query::ParamKind::text:
+      return bind_text(statement, index, param.text);
     case query::ParamKind::boolean:
       return sqlite3_bind_int(statement, index, param.text == "true" || param.text == "1" || param.text == "t");
-    case query::ParamKind::real: return bind_real(statement, index, param.text);
+    case query::ParamKind::real:
+      return bind_real(statement, index, param.text);
     case query::ParamKind::integer:
       if (const auto value = text::parse_i64(param.text)) return sqlite3_bind_int64(statement, index, *value);
       return fail(out_of_range(param.text));
@@ -118,8 +120,8 @@ Result<int> bind_one(sqlite3_stmt* statement, int index, const query::Param& par
   return SQLITE_MISUSE;
 }
 
-/// Numbers of a caller's raw SQL have no column whose type decides. Those that a 64-bit integer or a double keeps exactly
-/// are bound as numbers; others as text, so that no digit is lost on the way.
+/// Numbers of a caller's raw SQL have no column whose type decides. Those that a 64-bit integer or a double keeps
+/// exactly are bound as numbers; others as text, so that no digit is lost on the way.
 int bind_number(sqlite3_stmt* statement, int index, std::string_view digits) {
   constexpr std::ptrdiff_t kExactDigits = 15;
   if (const auto value = text::parse_i64(digits)) return sqlite3_bind_int64(statement, index, *value);
@@ -151,7 +153,9 @@ std::string_view declared_type(sqlite3_stmt* statement, int column) {
 
 }  // namespace
 
-void FinalizeStatement::operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
+void FinalizeStatement::operator()(sqlite3_stmt* statement) const noexcept {
+  sqlite3_finalize(statement);
+}
 
 ResetStatement::~ResetStatement() {
   sqlite3_reset(statement_);
@@ -194,8 +198,10 @@ Result<> Connection::configure(const Target& target, Role role) {
       "PRAGMA synchronous=NORMAL; PRAGMA case_sensitive_like=ON; PRAGMA cell_size_check=ON;"
       "PRAGMA journal_size_limit=67108864; PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON;";
   int code = sqlite3_exec(db_, kSettings, nullptr, nullptr, nullptr);
-  if (code == SQLITE_OK && !target.read_only) code = sqlite3_exec(db_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
-  if (code == SQLITE_OK && role == Role::reader) code = sqlite3_exec(db_, "PRAGMA query_only=ON", nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK && !target.read_only)
+    code = sqlite3_exec(db_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK && role == Role::reader)
+    code = sqlite3_exec(db_, "PRAGMA query_only=ON", nullptr, nullptr, nullptr);
   // Reads the file for the first time, so that one that is no database is found here.
   if (code == SQLITE_OK) code = sqlite3_exec(db_, "PRAGMA schema_version", nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return fail(last_error(db_, code));
@@ -214,8 +220,8 @@ Result<Prepared*> Connection::prepare(std::string_view sql) {
     return &*known->second;
   }
   sqlite3_stmt* compiled = nullptr;
-  const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                                      &compiled, nullptr);
+  const int code =
+      sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &compiled, nullptr);
   if (code != SQLITE_OK) return fail(last_error(db_, code));
   if (statements_.size() >= kCachedStatements) {
     by_sql_.erase(statements_.back().sql);
@@ -244,7 +250,9 @@ Result<std::int64_t> Connection::schema_version() {
   return sqlite3_column_int64(prepared->handle.get(), 0);
 }
 
-bool Connection::in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }
+bool Connection::in_transaction() const noexcept {
+  return sqlite3_get_autocommit(db_) == 0;
+}
 
 Result<> bind_printed(sqlite3_stmt* statement, std::span<const query::Param> params) {
   if (sqlite3_bind_parameter_count(statement) != static_cast<int>(params.size())) {

@@ -33,8 +33,8 @@ struct Guard {
   TimePoint until = TimePoint::max();
   const std::atomic<bool>* stop = nullptr;  ///< borrowed; true: nobody waits for the answer
   bool may_wait = false;                    ///< for locks of other processes, until `until`
-  /// So many looks pass whatever the clock says. A short `until` then measures work, and not only how busy the machine is
-  /// with other things.
+  /// So many looks pass whatever the clock says. A short `until` then measures work, and not only how busy the machine
+  /// is with other things.
   std::uint32_t free_looks = 0;
   bool over(TimePoint now) const noexcept { return now >= until || (stop && stop->load(std::memory_order_relaxed)); }
 };

@@ -42,17 +42,32 @@ struct TypeRow {
   query::TypeClass type;
 };
 using enum query::TypeClass;
-/// The first row that fits decides. Words stand before words that they contain: DECIMAL_TEXT is a decimal that is stored
-/// as text, POINT is no INT.
+/// The first row that fits decides. Words stand before words that they contain: DECIMAL_TEXT is a decimal that is
+/// stored as text, POINT is no INT.
 constexpr TypeRow kTypes[] = {
-    {"BOOL", false, boolean},      {"JSON", false, json},       {"UUID", false, uuid},
-    {"TIMESTAMPTZ", false, timestamptz}, {"TIMESTAMP WITH TIME ZONE", false, timestamptz},
-    {"TIMESTAMP", false, timestamp}, {"DATETIME", false, timestamp}, {"DATE", true, date},
-    {"INTERVAL", true, text},      {"TIME", true, time},        {"NUMERIC", false, decimal},
-    {"DECIMAL", false, decimal},   {"POINT", false, other},     {"INT", false, integer},
-    {"CHAR", false, text},         {"CLOB", false, text},       {"TEXT", false, text},
-    {"STRING", true, text},        {"BLOB", false, bytes},      {"BYTEA", true, bytes},
-    {"REAL", false, real},         {"FLOA", false, real},       {"DOUB", false, real},
+    {"BOOL", false, boolean},
+    {"JSON", false, json},
+    {"UUID", false, uuid},
+    {"TIMESTAMPTZ", false, timestamptz},
+    {"TIMESTAMP WITH TIME ZONE", false, timestamptz},
+    {"TIMESTAMP", false, timestamp},
+    {"DATETIME", false, timestamp},
+    {"DATE", true, date},
+    {"INTERVAL", true, text},
+    {"TIME", true, time},
+    {"NUMERIC", false, decimal},
+    {"DECIMAL", false, decimal},
+    {"POINT", false, other},
+    {"INT", false, integer},
+    {"CHAR", false, text},
+    {"CLOB", false, text},
+    {"TEXT", false, text},
+    {"STRING", true, text},
+    {"BLOB", false, bytes},
+    {"BYTEA", true, bytes},
+    {"REAL", false, real},
+    {"FLOA", false, real},
+    {"DOUB", false, real},
 };
 
 /// Case-insensitive; `word` is upper case.
@@ -62,7 +77,9 @@ bool holds(std::string_view declared, std::string_view word, bool at_start) noex
   return at_start ? found == declared.begin() && !declared.empty() : found != declared.end();
 }
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
 
 /// Reads JSON without keeping anything of it. Not recursive: hostile rows are as deep as they are long.
 class JsonScanner {
@@ -158,11 +175,16 @@ class JsonScanner {
   }
   bool scalar() noexcept {
     switch (*at_) {
-      case '"': return string();
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: return number();
+      case '"':
+        return string();
+      case 't':
+        return word("true");
+      case 'f':
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        return number();
     }
   }
   bool string() noexcept {
@@ -226,7 +248,8 @@ Cell text_cell(std::string_view value, ColumnRule rule) {
       if (text::iequals(value, "true") || text::iequals(value, "t")) return Cell::boolean(true);
       if (text::iequals(value, "false") || text::iequals(value, "f")) return Cell::boolean(false);
       break;
-    case ColumnRule::by_value: break;
+    case ColumnRule::by_value:
+      break;
   }
   return Cell::view(text::is_utf8(value) ? CellKind::text : CellKind::bytes, value);
 }
@@ -238,7 +261,8 @@ Cell decode(sqlite3_stmt* statement, int column, ColumnRule rule, Batch& batch) 
       if (rule == ColumnRule::boolean && (value == 0 || value == 1)) return Cell::boolean(value == 1);
       return Cell::integer(value);
     }
-    case SQLITE_FLOAT: return Cell::real(sqlite3_column_double(statement, column));
+    case SQLITE_FLOAT:
+      return Cell::real(sqlite3_column_double(statement, column));
     case SQLITE_TEXT: {
       const unsigned char* data = sqlite3_column_text(statement, column);
       return text_cell(copy(data, sqlite3_column_bytes(statement, column), batch), rule);
@@ -247,7 +271,8 @@ Cell decode(sqlite3_stmt* statement, int column, ColumnRule rule, Batch& batch) 
       const void* data = sqlite3_column_blob(statement, column);
       return Cell::view(CellKind::bytes, copy(data, sqlite3_column_bytes(statement, column), batch));
     }
-    default: return {};  // SQLITE_NULL is all that is left
+    default:
+      return {};  // SQLITE_NULL is all that is left
   }
 }
 
@@ -262,20 +287,25 @@ query::TypeClass type_class(std::string_view declared) noexcept {
 
 ColumnRule rule_for(query::TypeClass type) noexcept {
   switch (type) {
-    case boolean: return ColumnRule::boolean;
+    case boolean:
+      return ColumnRule::boolean;
     case json:
-    case array: return ColumnRule::json;
-    case decimal: return ColumnRule::decimal;
+    case array:
+      return ColumnRule::json;
+    case decimal:
+      return ColumnRule::decimal;
     case uuid:
     case timestamp:
     case timestamptz:
     case date:
-    case time: return ColumnRule::plain;
+    case time:
+      return ColumnRule::plain;
     case integer:
     case real:
     case text:
     case bytes:
-    case other: return ColumnRule::by_value;
+    case other:
+      return ColumnRule::by_value;
   }
   return ColumnRule::by_value;
 }
@@ -287,7 +317,9 @@ void append_row(sqlite3_stmt* statement, std::span<const ColumnRule> rules, Batc
   batch.end_row();
 }
 
-bool is_json(std::string_view text) noexcept { return JsonScanner(text).whole_value(); }
+bool is_json(std::string_view text) noexcept {
+  return JsonScanner(text).whole_value();
+}
 
 bool is_json_number(std::string_view text) noexcept {
   JsonScanner scanner(text);

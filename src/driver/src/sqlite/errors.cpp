@@ -180,8 +180,12 @@ Error generic_error(const Failure& failure, const ErrorContext& context) {
 
 }  // namespace
 
-std::span<const ResultRow> result_rows() noexcept { return kResults; }
-std::span<const MessageRow> message_rows() noexcept { return kMessages; }
+std::span<const ResultRow> result_rows() noexcept {
+  return kResults;
+}
+std::span<const MessageRow> message_rows() noexcept {
+  return kMessages;
+}
 
 const ResultRow& result_row(int extended_code) noexcept {
   for (const ResultRow& row : kResults) {
@@ -200,8 +204,8 @@ Error to_error(const Failure& failure, const ErrorContext& context) {
     error = generic_error(failure, context);
   } else {
     const ResultRow& row = result_row(failure.code);
-    error = primary == SQLITE_CONSTRAINT ? constraint_error(row, failure.message)
-                                         : Error(row.error, std::string(row.text));
+    error =
+        primary == SQLITE_CONSTRAINT ? constraint_error(row, failure.message) : Error(row.error, std::string(row.text));
     if (!row.sql_state.empty()) error.fields.emplace_back("sql_state", row.sql_state);
   }
   if (context.caller_sql && failure.offset >= 0) error.fields.emplace_back("position", position_of(failure, context));

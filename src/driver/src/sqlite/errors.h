@@ -20,12 +20,13 @@ struct ErrorContext {
 
 /// What SQLite said. Copied by last_failure(), so that the mapping below is a pure function.
 struct Failure {
-  int code = 0;       ///< extended result code
-  int offset = -1;    ///< byte offset in the failing statement; -1: unknown
+  int code = 0;     ///< extended result code
+  int offset = -1;  ///< byte offset in the failing statement; -1: unknown
   std::string_view message;
 };
 
-/// The error for the caller. The text never holds a path, nor SQL of ours; everything that SQLite said is in log_detail.
+/// The error for the caller. The text never holds a path, nor SQL of ours; everything that SQLite said is in
+/// log_detail.
 Error to_error(const Failure& failure, const ErrorContext& context = {});
 
 /// What failed last on the connection, as an error. `code` is what the call returned.

@@ -16,10 +16,11 @@ std::string field(const Error& error, std::string_view name) {
 }
 
 TEST(Errors, every_result_code_of_sqlite_has_a_row) {
-  const int codes[] = {SQLITE_INTERNAL, SQLITE_PERM, SQLITE_ABORT, SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM,
-                       SQLITE_READONLY, SQLITE_INTERRUPT, SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTFOUND, SQLITE_FULL,
-                       SQLITE_CANTOPEN, SQLITE_PROTOCOL, SQLITE_SCHEMA, SQLITE_TOOBIG, SQLITE_CONSTRAINT,
-                       SQLITE_MISMATCH, SQLITE_MISUSE, SQLITE_NOLFS, SQLITE_AUTH, SQLITE_RANGE, SQLITE_NOTADB};
+  const int codes[] = {SQLITE_INTERNAL, SQLITE_PERM,       SQLITE_ABORT,     SQLITE_BUSY,     SQLITE_LOCKED,
+                       SQLITE_NOMEM,    SQLITE_READONLY,   SQLITE_INTERRUPT, SQLITE_IOERR,    SQLITE_CORRUPT,
+                       SQLITE_NOTFOUND, SQLITE_FULL,       SQLITE_CANTOPEN,  SQLITE_PROTOCOL, SQLITE_SCHEMA,
+                       SQLITE_TOOBIG,   SQLITE_CONSTRAINT, SQLITE_MISMATCH,  SQLITE_MISUSE,   SQLITE_NOLFS,
+                       SQLITE_AUTH,     SQLITE_RANGE,      SQLITE_NOTADB};
   for (const int code : codes) {
     const Error error = to_error({.code = code, .message = "/secret/path.db"});
     EXPECT_NE(error.log_detail.find("/secret"), std::string::npos);
@@ -35,7 +36,8 @@ TEST(Errors, no_row_hides_another) {
   std::set<int> codes;
   for (const ResultRow& row : result_rows()) EXPECT_TRUE(codes.insert(row.code).second) << row.code;
   std::set<std::pair<std::string_view, std::string_view>> sentences;
-  for (const MessageRow& row : message_rows()) EXPECT_TRUE(sentences.emplace(row.before, row.after).second) << row.before;
+  for (const MessageRow& row : message_rows())
+    EXPECT_TRUE(sentences.emplace(row.before, row.after).second) << row.before;
 }
 
 TEST(Errors, a_constraint_names_table_and_columns) {

@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 
 #include <athena/base/json_writer.h>
 #include <athena/base/loop.h>
@@ -120,13 +120,21 @@ class Fixture : public ::testing::Test {
   static std::string show(const Cell& cell) {
     Buffer out;
     switch (cell.kind()) {
-      case CellKind::null: return "null";
-      case CellKind::boolean: return cell.integer() ? "true" : "false";
-      case CellKind::integer: return std::to_string(cell.integer());
-      case CellKind::real: json::append_double(out, cell.real()); return std::string(out.view());
-      case CellKind::text: return "'" + std::string(cell.view()) + "'";
-      case CellKind::quoted: return "\"" + std::string(cell.view()) + "\"";
-      case CellKind::verbatim: return "{" + std::string(cell.view()) + "}";
+      case CellKind::null:
+        return "null";
+      case CellKind::boolean:
+        return cell.integer() ? "true" : "false";
+      case CellKind::integer:
+        return std::to_string(cell.integer());
+      case CellKind::real:
+        json::append_double(out, cell.real());
+        return std::string(out.view());
+      case CellKind::text:
+        return "'" + std::string(cell.view()) + "'";
+      case CellKind::quoted:
+        return "\"" + std::string(cell.view()) + "\"";
+      case CellKind::verbatim:
+        return "{" + std::string(cell.view()) + "}";
       case CellKind::bytes:
         json::append_bytes(out, cell.view());
         return std::string(out.view());
@@ -158,7 +166,9 @@ class Fixture : public ::testing::Test {
 inline query::Predicate equals(std::string column, query::Scalar value) {
   return {.column = {.name = std::move(column), .path = {}}, .op = query::Op::eq, .operands = {std::move(value)}};
 }
-inline query::Number number(std::string digits) { return {std::move(digits)}; }
+inline query::Number number(std::string digits) {
+  return {std::move(digits)};
+}
 inline query::Select select_from(std::string table) {
   query::Select select;
   select.from.name = std::move(table);

@@ -37,8 +37,8 @@ void Job::come_home() {
   if (book->stopping_ && book->jobs_.empty()) book->empty_.set();
 }
 
-/// A woken coroutine runs inside this call. It may end another one that waits here, and it may wait again, which then is
-/// not for this turn.
+/// A woken coroutine runs inside this call. It may end another one that waits here, and it may wait again, which then
+/// is not for this turn.
 void Job::wake_all() {
   waking_.insert(waking_.end(), waiters_.begin(), waiters_.end());
   waiters_.clear();
@@ -74,9 +74,12 @@ Error gave_up(const JobBook& book, const Cancellation* cancellation) {
   if (cancellation && cancellation->cancelled()) {
     switch (cancellation->reason()) {
       case CancelReason::none:
-      case CancelReason::client_gone: return Error(Code::cancelled);
-      case CancelReason::deadline: return Error(Code::statement_timeout);
-      case CancelReason::shutdown: return Error(Code::shutting_down);
+      case CancelReason::client_gone:
+        return Error(Code::cancelled);
+      case CancelReason::deadline:
+        return Error(Code::statement_timeout);
+      case CancelReason::shutdown:
+        return Error(Code::shutting_down);
     }
   }
   return Error(Code::statement_timeout);

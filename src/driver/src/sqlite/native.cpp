@@ -46,7 +46,9 @@ NativeText::NativeText(Connection& connection, const std::string& text, bool rea
   connection_.authorizer().set_mode(Authorizer::Mode::caller);
 }
 
-NativeText::~NativeText() { connection_.authorizer().set_mode(Authorizer::Mode::trusted); }
+NativeText::~NativeText() {
+  connection_.authorizer().set_mode(Authorizer::Mode::trusted);
+}
 
 Result<std::optional<NativeStatement>> NativeText::next() {
   if (text_.size() > kMaxSqlBytes) return fail(Code::limit_exceeded, "The query is longer than 1 MiB");
@@ -124,8 +126,8 @@ Result<SqlFacts> analyze_text(Connection& connection, const std::string& text) {
 Result<> check_all_used(const std::vector<bool>& used) {
   const auto unused = std::ranges::find(used, false);
   if (unused == used.end()) return {};
-  return fail(Code::invalid_parameter, "Parameter " + std::to_string(unused - used.begin() + 1) +
-                                           " has a value, but the query does not use it");
+  return fail(Code::invalid_parameter,
+              "Parameter " + std::to_string(unused - used.begin() + 1) + " has a value, but the query does not use it");
 }
 
 }  // namespace athena::driver::sqlite

@@ -33,11 +33,14 @@ class SchemaLoad : public Fixture {
   std::shared_ptr<const query::Schema> schema_;
 };
 
-TEST_F(SchemaLoad, an_empty_file_has_no_tables) { EXPECT_THAT(table_names(), IsEmpty()); }
+TEST_F(SchemaLoad, an_empty_file_has_no_tables) {
+  EXPECT_THAT(table_names(), IsEmpty());
+}
 
 TEST_F(SchemaLoad, columns_tell_types_defaults_and_nulls) {
-  must("CREATE TABLE t (id INTEGER PRIMARY KEY, a VARCHAR(20) NOT NULL DEFAULT 'x', b JSON,"
-       " c INT GENERATED ALWAYS AS (id + 1) VIRTUAL, d INT AS (id * 2) STORED, e)");
+  must(
+      "CREATE TABLE t (id INTEGER PRIMARY KEY, a VARCHAR(20) NOT NULL DEFAULT 'x', b JSON,"
+      " c INT GENERATED ALWAYS AS (id + 1) VIRTUAL, d INT AS (id * 2) STORED, e)");
   const query::TableDef& t = table("T");
   ASSERT_EQ(t.columns.size(), 6u);
   EXPECT_EQ(t.schema, "main");
@@ -57,8 +60,9 @@ TEST_F(SchemaLoad, columns_tell_types_defaults_and_nulls) {
 }
 
 TEST_F(SchemaLoad, only_integer_primary_key_is_the_rowid) {
-  must("CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE b (id INTEGER PRIMARY KEY) WITHOUT ROWID;"
-       "CREATE TABLE c (x INTEGER, y INTEGER, PRIMARY KEY (y, x)); CREATE TABLE d (x)");
+  must(
+      "CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE b (id INTEGER PRIMARY KEY) WITHOUT ROWID;"
+      "CREATE TABLE c (x INTEGER, y INTEGER, PRIMARY KEY (y, x)); CREATE TABLE d (x)");
   EXPECT_FALSE(table("a").columns[0].has_default);
   EXPECT_FALSE(table("b").columns[0].has_default);
   EXPECT_THAT(table("c").primary_key, ElementsAre(1, 0));
@@ -66,20 +70,22 @@ TEST_F(SchemaLoad, only_integer_primary_key_is_the_rowid) {
 }
 
 TEST_F(SchemaLoad, unique_keys_are_those_that_an_upsert_can_name) {
-  must("CREATE TABLE t (id INTEGER PRIMARY KEY, a UNIQUE, b, c, UNIQUE (c, b));"
-       "CREATE UNIQUE INDEX by_b ON t (b); CREATE UNIQUE INDEX partial ON t (c) WHERE c > 0;"
-       "CREATE UNIQUE INDEX expression ON t (lower(b)); CREATE INDEX plain ON t (c)");
+  must(
+      "CREATE TABLE t (id INTEGER PRIMARY KEY, a UNIQUE, b, c, UNIQUE (c, b));"
+      "CREATE UNIQUE INDEX by_b ON t (b); CREATE UNIQUE INDEX partial ON t (c) WHERE c > 0;"
+      "CREATE UNIQUE INDEX expression ON t (lower(b)); CREATE INDEX plain ON t (c)");
   std::vector<std::vector<std::uint32_t>> keys;
   for (const query::UniqueKey& key : table("t").unique_keys) keys.push_back(key.columns);
   EXPECT_THAT(keys, ElementsAre(ElementsAre(1), ElementsAre(3, 2), ElementsAre(2)));
 }
 
 TEST_F(SchemaLoad, views_virtual_tables_triggers_and_odd_names) {
-  must("CREATE TABLE t (a); CREATE VIEW v AS SELECT a AS b FROM t;"
-       "CREATE TRIGGER on_t AFTER INSERT ON t BEGIN SELECT 1; END;"
-       "CREATE VIRTUAL TABLE words USING fts5(body);"
-       "CREATE TABLE \"Weird \"\"Name\" (\"a.b\", \"emoji😀\");"
-       "CREATE TABLE sqlitex (a)");
+  must(
+      "CREATE TABLE t (a); CREATE VIEW v AS SELECT a AS b FROM t;"
+      "CREATE TRIGGER on_t AFTER INSERT ON t BEGIN SELECT 1; END;"
+      "CREATE VIRTUAL TABLE words USING fts5(body);"
+      "CREATE TABLE \"Weird \"\"Name\" (\"a.b\", \"emoji😀\");"
+      "CREATE TABLE sqlitex (a)");
   EXPECT_THAT(table_names(), ElementsAre("Weird \"Name", "sqlitex", "t", "v", "words"));
   EXPECT_EQ(table("v").kind, query::TableKind::view);
   EXPECT_EQ(table("v").columns[0].name, "b");
@@ -95,8 +101,9 @@ TEST_F(SchemaLoad, a_view_without_its_table_hides_nothing_else) {
 }
 
 TEST_F(SchemaLoad, row_counts_come_from_analyze) {
-  must("CREATE TABLE t (a); CREATE INDEX i ON t (a);"
-       "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 500) INSERT INTO t SELECT i FROM r");
+  must(
+      "CREATE TABLE t (a); CREATE INDEX i ON t (a);"
+      "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 500) INSERT INTO t SELECT i FROM r");
   EXPECT_EQ(table("t").estimated_rows, -1);
   must("ANALYZE");
   EXPECT_EQ(table("t").estimated_rows, 500);
@@ -110,28 +117,30 @@ TEST_F(SchemaLoad, many_tables_are_loaded) {
 }
 
 TEST_F(SchemaLoad, constraints_are_told_with_names) {
-  must("CREATE TABLE parent (id INTEGER PRIMARY KEY, code TEXT UNIQUE);"
-       "CREATE TABLE child (a INT, b INT REFERENCES parent, c TEXT REFERENCES parent (code),"
-       " CONSTRAINT \"big enough\" CHECK (a > 0 AND c <> ')'), CHECK (b /* ) */ < 5), PRIMARY KEY (a, b));");
+  must(
+      "CREATE TABLE parent (id INTEGER PRIMARY KEY, code TEXT UNIQUE);"
+      "CREATE TABLE child (a INT, b INT REFERENCES parent, c TEXT REFERENCES parent (code),"
+      " CONSTRAINT \"big enough\" CHECK (a > 0 AND c <> ')'), CHECK (b /* ) */ < 5), PRIMARY KEY (a, b));");
   const auto constraints = wait_for(backend_->constraints(call()));
   ASSERT_TRUE(constraints) << why(constraints);
   std::vector<std::string> told;
   for (const ConstraintInfo& one : *constraints) {
     told.push_back(one.schema + "." + one.table + " " + one.name + ": " + one.definition);
   }
-  EXPECT_THAT(told, ElementsAre("main.child child_pkey: PRIMARY KEY (a, b)",
-                                "main.child child_c_fkey: FOREIGN KEY (c) REFERENCES parent(code)",
-                                "main.child child_b_fkey: FOREIGN KEY (b) REFERENCES parent(id)",
-                                "main.child big enough: CHECK (a > 0 AND c <> ')')",
-                                "main.child child_check: CHECK (b /* ) */ < 5)",
-                                "main.parent parent_pkey: PRIMARY KEY (id)",
-                                "main.parent parent_code_key: UNIQUE (code)"));
+  EXPECT_THAT(
+      told,
+      ElementsAre("main.child child_pkey: PRIMARY KEY (a, b)",
+                  "main.child child_c_fkey: FOREIGN KEY (c) REFERENCES parent(code)",
+                  "main.child child_b_fkey: FOREIGN KEY (b) REFERENCES parent(id)",
+                  "main.child big enough: CHECK (a > 0 AND c <> ')')", "main.child child_check: CHECK (b /* ) */ < 5)",
+                  "main.parent parent_pkey: PRIMARY KEY (id)", "main.parent parent_code_key: UNIQUE (code)"));
   EXPECT_EQ((*constraints)[1].foreign_table, "parent");
   EXPECT_THAT((*constraints)[1].foreign_columns, ElementsAre("code"));
 }
 
 TEST(FindChecks, strings_names_and_comments_hide_nothing_and_show_nothing) {
-  EXPECT_THAT(find_checks("CREATE TABLE t (\"check\" TEXT DEFAULT 'CHECK (1)', -- CHECK (2)\n [check] INT)"), IsEmpty());
+  EXPECT_THAT(find_checks("CREATE TABLE t (\"check\" TEXT DEFAULT 'CHECK (1)', -- CHECK (2)\n [check] INT)"),
+              IsEmpty());
   const auto checks = find_checks("CREATE TABLE t (a CHECK(a IN ('(', \")\", '''')), CONSTRAINT [x y] CHECK ((a)))");
   ASSERT_EQ(checks.size(), 2u);
   EXPECT_EQ(checks[0].name, "");

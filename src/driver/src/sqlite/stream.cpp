@@ -143,7 +143,10 @@ void StreamJob::give_back_connection() {
 
 ThreadStream::ThreadStream(std::shared_ptr<JobBook> book, std::shared_ptr<Readers> readers,
                            std::shared_ptr<StreamJob> job, Call call)
-    : book_(std::move(book)), readers_(std::move(readers)), job_(std::move(job)), call_(std::move(call)),
+    : book_(std::move(book)),
+      readers_(std::move(readers)),
+      job_(std::move(job)),
+      call_(std::move(call)),
       shape_(job_->shape()) {
   if (job_->finished()) return;
   deadline_ = book_->loop().watch([this](TimePoint now) {
@@ -153,7 +156,9 @@ ThreadStream::ThreadStream(std::shared_ptr<JobBook> book, std::shared_ptr<Reader
   });
 }
 
-ThreadStream::~ThreadStream() { job_->abandon(); }
+ThreadStream::~ThreadStream() {
+  job_->abandon();
+}
 
 Async<RowBatch> ThreadStream::next() {
   if (finished_) co_return RowBatch{{}, 0, true};

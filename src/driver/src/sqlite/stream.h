@@ -16,8 +16,8 @@
 
 namespace athena::driver::sqlite {
 
-/// How much a batch holds before it is given out. A reply's first bytes are held back for as long, so that most failures
-/// still get an answer of their own.
+/// How much a batch holds before it is given out. A reply's first bytes are held back for as long, so that most
+/// failures still get an answer of their own.
 inline constexpr std::size_t kBatchBytes = 64 * 1024;
 
 /// What is to be run: a printed statement, or a caller's text.
@@ -29,7 +29,9 @@ class StreamJob final : public ReadJob {
  public:
   StreamJob(std::shared_ptr<JobBook> book, std::weak_ptr<Readers> readers, TimePoint deadline, Work work,
             bool read_only)
-      : ReadJob(std::move(book), deadline), readers_(std::move(readers)), work_(std::move(work)),
+      : ReadJob(std::move(book), deadline),
+        readers_(std::move(readers)),
+        work_(std::move(work)),
         read_only_(read_only) {}
 
   bool work(Connection& connection) noexcept override;

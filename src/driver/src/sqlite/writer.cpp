@@ -83,8 +83,8 @@ Result<MemoryStream::Content> WriteJob::run_printed(Connection& connection, cons
   }
   if (code == SQLITE_DONE) content.affected = static_cast<std::uint64_t>(sqlite3_changes64(connection.handle()));
   if (too_many(std::max(content.affected, returned))) {
-    return fail(Code::too_many_affected, "More than " + std::to_string(*max_affected_) +
-                                             " rows would change; nothing was changed");
+    return fail(Code::too_many_affected,
+                "More than " + std::to_string(*max_affected_) + " rows would change; nothing was changed");
   }
   return content;
 }
@@ -249,8 +249,8 @@ void Writer::run_each(Jobs& jobs) {
   commit(group);
 }
 
-/// Some failures take the whole transaction back: an interrupted write, a full disk, ON CONFLICT ROLLBACK. The last job is
-/// the culprit and has its error. What the others had done is undone, so each of them is run again by itself.
+/// Some failures take the whole transaction back: an interrupted write, a full disk, ON CONFLICT ROLLBACK. The last job
+/// is the culprit and has its error. What the others had done is undone, so each of them is run again by itself.
 void Writer::undo_all_but_last(const Jobs& group) {
   WriteJob& culprit = *group.back();
   if (culprit.succeeded()) culprit.fail_with(Error(Code::database_error, "The write was rolled back"));
