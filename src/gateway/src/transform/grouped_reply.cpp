@@ -121,7 +121,8 @@ Async<bool> Grouper::append(RowsReply& reply, RequestContext& context, driver::R
     for (std::size_t row = 0; row < batch.rows; ++row) {
       if (cut |= count == limit; cut) break;
       if (++count > max_rows || rows_.size() + held_bytes_ > kMaxBytes) {
-        co_return fail(Code::result_too_large, "Grouping takes at most " + std::to_string(max_rows) + " rows", "Narrow the conditions or set a limit.");
+        co_return fail(Code::result_too_large, "Grouping takes at most " + std::to_string(max_rows) + " rows",
+                       "Narrow the conditions or set a limit.");
       }
       const auto cells = batch.cells.subspan(row * encoder.width(), encoder.width());
       ATHENA_CO_TRY(const std::string label, label_of(cells[group_column_]));
