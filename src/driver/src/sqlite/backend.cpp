@@ -246,7 +246,7 @@ Async<SqliteBackend::Stream> SqliteBackend::read(query::Printed printed, bool is
   if (is_short) {
     const bool was_open = inline_->is_open();
     Result<InlineReader::Rows> rows = inline_->read(printed, now, *batches_);
-    if (!was_open && inline_->is_open()) observe(Event::Kind::connected);
+    if (!was_open) observe(inline_->is_open() ? Event::Kind::connected : Event::Kind::connect_failed);
     if (!rows) co_return fail(remember(std::move(rows).error()));
     if (rows->shape) {
       co_return std::make_unique<InlineStream>(std::move(rows->shape), std::move(rows->batch), batches_);
@@ -384,6 +384,14 @@ Health SqliteBackend::health() const {
 }
 
 Task<> SqliteBackend::stop() {
+  if (loading_) {
+    // Nobody may be waiting for it who would take it back.
+    loading_->cancel();
+    if (shared_->readers->withdraw(*loading_)) {
+      loading_->refuse(Error(Code::shutting_down));
+      loading_->come_home();
+    }
+  }
   co_await book_->stop();
   inline_->close();
 }

@@ -337,6 +337,23 @@ TEST_F(ConcurrencyTest, stop_ends_what_runs_and_waits_for_it) {
   EXPECT_EQ(sql("SELECT 1").error().code, Code::shutting_down);
 }
 
+TEST_F(ConcurrencyTest, stop_does_not_wait_for_streams_that_nobody_reads) {
+  std::vector<std::unique_ptr<RowStream>> slow;
+  for (std::size_t i = 0; i < Readers::kMostConnections; ++i) {
+    slow.push_back(*wait_for(open_stream(*backend_, call())));
+  }
+  const std::size_t waits_for_the_tables = start(query::Statement(select_from("t")), call());
+  const std::size_t waits_for_a_connection = start_sql("SELECT 1");
+  run_for(milliseconds(20));
+  const TimePoint begun = Clock::now();
+  EXPECT_TRUE(wait_for(stop(*backend_)));
+  finish();
+  EXPECT_LT(Clock::now() - begun, seconds(2));
+  EXPECT_THAT(code(waits_for_the_tables), AnyOf(Code::shutting_down, Code::cancelled));
+  EXPECT_THAT(code(waits_for_a_connection), AnyOf(Code::shutting_down, Code::cancelled));
+  EXPECT_EQ(wait_for(pull(*slow.front())).error().code, Code::shutting_down);
+}
+
 TEST_F(ConcurrencyTest, loops_share_the_writer_and_the_schema) {
   must("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, loop INTEGER)");
   constexpr int kLoops = 3, kWrites = 40;

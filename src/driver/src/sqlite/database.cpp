@@ -196,7 +196,7 @@ Result<> Connection::configure(const Target& target, Role role) {
 
   constexpr const char* kSettings =
       "PRAGMA synchronous=NORMAL; PRAGMA case_sensitive_like=ON; PRAGMA cell_size_check=ON;"
-      "PRAGMA journal_size_limit=67108864; PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON;";
+      "PRAGMA journal_size_limit=67108864;";
   int code = sqlite3_exec(db_, kSettings, nullptr, nullptr, nullptr);
   if (code == SQLITE_OK && !target.read_only)
     code = sqlite3_exec(db_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);

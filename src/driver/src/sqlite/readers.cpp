@@ -102,6 +102,12 @@ std::unique_ptr<Connection> Readers::find_connection(std::unique_lock<std::mutex
     idle_.pop_back();
     return connection;
   }
+  if (open_ >= connection_limit_ && job.cancelled()) {
+    // withdraw() came too early to find it among those that wait.
+    job.refuse(Error(Code::cancelled));
+    job.post_home();
+    return nullptr;
+  }
   if (open_ >= connection_limit_) {
     waiting_.push_back(std::static_pointer_cast<ReadJob>(job.shared_from_this()));
     return nullptr;
