@@ -32,8 +32,8 @@ class ReadJob : public Job {
 };
 
 /// A few threads that run long reads, and more connections than threads: a stream whose reader is slow keeps its
-/// connection, because the statement stands on it, but no thread. Shared by all loops. No connection is opened before it
-/// is needed: to open a file costs little, so the minimum of a pool means nothing here.
+/// connection, because the statement stands on it, but no thread. Shared by all loops. No connection is opened before
+/// it is needed: to open a file costs little, so the minimum of a pool means nothing here.
 class Readers {
  public:
   static constexpr std::size_t kThreads = 4;
