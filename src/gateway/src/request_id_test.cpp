@@ -8,7 +8,7 @@ namespace athena::gateway {
 namespace {
 
 TEST(IsSaneRequestId, refuses_what_could_break_a_header_or_a_log_line) {
-  for (const std::string_view id : {"", "a b", "a\r\nb", "a\"b", "a/b", "a,b", "é", "a\0b"}) {
+  for (const std::string_view id : {"", "a b", "a\r\nb", "a\"b", "a/b", "a,b", "é"}) {
     EXPECT_FALSE(is_sane_request_id(id)) << id;
   }
   EXPECT_FALSE(is_sane_request_id(std::string_view("a\0b", 3)));
@@ -42,7 +42,9 @@ TEST(RequestIds, never_come_twice_and_sort_by_time) {
   }
 }
 
-TEST(RequestIds, of_two_loops_differ) { EXPECT_NE(RequestIds().next(), RequestIds().next()); }
+TEST(RequestIds, of_two_loops_differ) {
+  EXPECT_NE(RequestIds().next(), RequestIds().next());
+}
 
 }  // namespace
 }  // namespace athena::gateway

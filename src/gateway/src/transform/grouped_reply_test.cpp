@@ -14,8 +14,12 @@ namespace {
 using driver::Cell;
 using driver::CellKind;
 
-Cell text(std::string_view value) { return Cell::view(CellKind::text, value); }
-Cell digits(std::string_view value) { return Cell::view(CellKind::verbatim, value); }
+Cell text(std::string_view value) {
+  return Cell::view(CellKind::text, value);
+}
+Cell digits(std::string_view value) {
+  return Cell::view(CellKind::verbatim, value);
+}
 
 class GrouperTest : public ::testing::Test {
  protected:
@@ -104,11 +108,14 @@ TEST_F(GrouperTest, groups_are_ordered_by_label_and_hold_their_rows) {
   EXPECT_EQ(group({text("b"), Cell::integer(1), text("a"), digits("2.50"), text("b"), Cell::integer(3)}).value(),
             R"({"grouped":[{"label":"a","rows":[{"who":"a","sum":2.50}],"aggregation":2.50},)"
             R"({"label":"b","rows":[{"who":"b","sum":1},{"who":"b","sum":3}],"aggregation":4}]})");
-  EXPECT_TRUE(exchange_.answer().contains(R"("rows":[{"who":"b","sum":1},{"who":"a","sum":2.50},{"who":"b","sum":3}])"));
+  EXPECT_TRUE(
+      exchange_.answer().contains(R"("rows":[{"who":"b","sum":1},{"who":"a","sum":2.50},{"who":"b","sum":3}])"));
   EXPECT_TRUE(exchange_.answer().contains("Fetched 3 rows"));
 }
 
-TEST_F(GrouperTest, no_rows_make_no_groups) { EXPECT_EQ(group({}).value(), R"({"grouped":[]})"); }
+TEST_F(GrouperTest, no_rows_make_no_groups) {
+  EXPECT_EQ(group({}).value(), R"({"grouped":[]})");
+}
 
 TEST_F(GrouperTest, rows_can_be_left_out_of_the_reply) {
   grouping_.rows = false;
@@ -118,8 +125,8 @@ TEST_F(GrouperTest, rows_can_be_left_out_of_the_reply) {
 
 TEST_F(GrouperTest, each_strategy_has_its_value) {
   const std::vector<Cell> cells{text("a"), Cell::integer(4), text("a"), text("1.5"), text("a"), Cell::integer(-1)};
-  const std::pair<const char*, const char*> expected[] = {
-      {"", "a=4.5 "}, {"sum", "a=4.5 "}, {"avg", "a=1.5 "}, {"min", "a=-1 "}, {"max", "a=4 "}, {"count", "a=3 "}};
+  const std::pair<const char*, const char*> expected[] = {{"", "a=4.5 "},   {"sum", "a=4.5 "}, {"avg", "a=1.5 "},
+                                                          {"min", "a=-1 "}, {"max", "a=4 "},   {"count", "a=3 "}};
   for (const auto& [strategy, result] : expected) {
     grouping_.aggregation_strategy = strategy;
     EXPECT_EQ(summary(cells), result) << strategy;
@@ -140,7 +147,8 @@ TEST_F(GrouperTest, the_compact_shape_has_decimal_texts_and_running_totals_in_th
 
 TEST_F(GrouperTest, equal_values_of_a_group_count_once_if_asked) {
   grouping_.aggregation_dedup = true;
-  const std::vector<Cell> cells{text("a"), digits("1.0"), text("a"), text("1.00"), text("a"), Cell::integer(2), text("b"), Cell::integer(1)};
+  const std::vector<Cell> cells{text("a"), digits("1.0"),    text("a"), text("1.00"),
+                                text("a"), Cell::integer(2), text("b"), Cell::integer(1)};
   EXPECT_EQ(summary(cells), "a=3.0 b=1 ");
   grouping_.aggregation_strategy = "count";
   EXPECT_EQ(summary(cells), "a=2 b=1 ");
@@ -166,15 +174,16 @@ TEST_F(GrouperTest, without_aggregation_the_value_is_null) {
 }
 
 TEST_F(GrouperTest, labels_are_the_texts_of_the_values) {
-  EXPECT_EQ(summary({Cell(), Cell::integer(1), Cell::boolean(true), Cell::integer(2), Cell::integer(-7), Cell::integer(3),
-                     Cell::view(CellKind::quoted, "2025-01-31"), Cell::integer(4)}),
+  EXPECT_EQ(summary({Cell(), Cell::integer(1), Cell::boolean(true), Cell::integer(2), Cell::integer(-7),
+                     Cell::integer(3), Cell::view(CellKind::quoted, "2025-01-31"), Cell::integer(4)}),
             "-7=3 2025-01-31=4 null=1 true=2 ");
 }
 
 TEST_F(GrouperTest, times_fall_into_buckets_however_they_are_written) {
   grouping_.time_granularity = "hour";
   EXPECT_EQ(summary({text("2025-01-31T13:05:09Z"), Cell::integer(1), Cell::integer(1'738'328'709), Cell::integer(2),
-                     digits("1738328709.5"), Cell::integer(4), Cell::real(1738328709.25), Cell::integer(8), Cell(), Cell::integer(16)}),
+                     digits("1738328709.5"), Cell::integer(4), Cell::real(1738328709.25), Cell::integer(8), Cell(),
+                     Cell::integer(16)}),
             "2025-01-31 13:00=15 null=16 ");
 }
 
