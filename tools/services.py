@@ -8,6 +8,8 @@
 Each has a folder of its own below build/services (--dir), a free port on 127.0.0.1, and runs as an unprivileged user.
 """
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -65,12 +67,31 @@ def wait_for(port, process_is_alive, log):
         time.sleep(0.05)
 
 
-def is_alive(pid):
+def started_at(pid):
+    """When the process began, in clock ticks since boot; None if it is gone, or dead and not yet reaped.
+
+    Together with the pid it names one process: a pid alone may have become somebody else's.
+    """
     try:
-        os.kill(pid, 0)
-        return True
-    except ProcessLookupError:
-        return False
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def is_alive(pid):
+    return started_at(pid) is not None
+
+
+def terminate(pid, began):
+    """Asks for a fast shutdown and waits; insists after a while."""
+    deadline = time.monotonic() + 20
+    with contextlib.suppress(ProcessLookupError):  # it may end while we look
+        os.kill(pid, signal.SIGINT)
+        while started_at(pid) == began:
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
 
 
 class Service:
@@ -84,31 +105,50 @@ class Service:
             state = json.loads(self.state.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return None
-        return state if is_alive(state["pid"]) else None
+        return state if started_at(state["pid"]) == state.get("began") else None
 
     def start(self):
-        if state := self.running():
+        with self.alone():
+            if state := self.running():
+                return state
+            self.clear()
+            self.folder.mkdir(parents=True)
+            give_away(self.folder)
+            state = self.launch()
+            state["began"] = started_at(state["pid"])
+            self.state.write_text(json.dumps(state))
             return state
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        give_away(self.folder)
-        state = self.launch()
-        self.state.write_text(json.dumps(state))
-        return state
 
     def stop(self):
-        if state := self.running():
-            os.kill(state["pid"], signal.SIGINT)  # fast shutdown, for both of them
-            deadline = time.monotonic() + 20
-            while is_alive(state["pid"]):
-                if time.monotonic() > deadline:
-                    os.kill(state["pid"], signal.SIGKILL)
-                time.sleep(0.05)
+        with self.alone():
+            if state := self.running():
+                terminate(state["pid"], state["began"])
+            self.clear()
+
+    def clear(self):
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def alone(self):
+        """One start or stop at a time: two suites that begin together share one server."""
+        with open(self.folder.parent / f"{self.name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 class Postgres(Service):
     name = "postgres"
+
+    def clear(self):
+        """A start that was interrupted leaves a server that no state tells of; it works in its data folder."""
+        data = self.folder / "data"
+        try:
+            pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+            if pathlib.Path(os.readlink(f"/proc/{pid}/cwd")) == data.resolve():
+                terminate(pid, started_at(pid))
+        except (OSError, ValueError, IndexError):
+            pass
+        super().clear()
 
     def launch(self):
         data, log, port = self.folder / "data", self.folder / "postgres.log", free_port()

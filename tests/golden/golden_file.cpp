@@ -27,7 +27,10 @@ void read_line(std::string_view line, GoldenFile& file, std::vector<std::string>
     return;
   }
   if (take_prefix(line, "== ")) {
-    file.cases.push_back({.title = std::string(line), .comments = std::exchange(comments, {}), .kind = {}, .request = {},
+    file.cases.push_back({.title = std::string(line),
+                          .comments = std::exchange(comments, {}),
+                          .kind = {},
+                          .request = {},
                           .expected = {}});
     return;
   }
@@ -61,13 +64,16 @@ std::string params_line(const std::vector<Param>& params) {
     line.append(kKinds[static_cast<std::size_t>(param.kind)]);
     if (param.kind == ParamKind::null) continue;
     line.push_back(' ');
-    if (param.kind == ParamKind::text) json::append_string(line, text::is_utf8(param.text) ? param.text : text::hex(param.text));
-    else line.append(param.text);
+    if (param.kind == ParamKind::text)
+      json::append_string(line, text::is_utf8(param.text) ? param.text : text::hex(param.text));
+    else
+      line.append(param.text);
   }
   return std::string(line.view());
 }
 
-void print_flavour(const GoldenCase& golden, const Statement& statement, Flavor flavor, std::vector<std::string>& lines) {
+void print_flavour(const GoldenCase& golden, const Statement& statement, Flavor flavor,
+                   std::vector<std::string>& lines) {
   static const Schema kSchemas[] = {golden_schema(Flavor::postgres), golden_schema(Flavor::sqlite)};
   const bool postgres = flavor == Flavor::postgres;
   const Schema& schema = kSchemas[postgres ? 0 : 1];

@@ -37,7 +37,9 @@ TableDef table(std::string name, std::vector<ColumnDef> columns, std::vector<std
 }
 
 const ColumnOptions kNotNull{.nullable = false};
-ColumnOptions numbered() { return {.nullable = false, .has_default = true}; }
+ColumnOptions numbered() {
+  return {.nullable = false, .has_default = true};
+}
 ColumnOptions defaulting(std::string expression) {
   return {.nullable = false, .has_default = true, .default_expression = std::move(expression)};
 }
@@ -46,23 +48,24 @@ std::vector<TableDef> common(bool postgres) {
   const std::string decimal_name = postgres ? "numeric(20,4)" : "DECIMAL_TEXT";
   const std::string json_name = postgres ? "jsonb" : "JSON";
   std::vector<TableDef> tables;
-  tables.push_back(table("users",
-                         {column("id", "bigint", integer, numbered()), column("email", "text", text, kNotNull),
-                          column("name", "text", text), column("status", "text", text, defaulting("'active'")),
-                          column("balance", decimal_name, decimal), column("active", "boolean", boolean, defaulting("true")),
-                          column("score", "integer", integer), column("profile", json_name, json),
-                          column("external_id", "uuid", uuid),
-                          column("created_at", "timestamp with time zone", timestamptz, defaulting("CURRENT_TIMESTAMP"))},
-                         {0}, {{"users_email_key", {1}}}));
+  tables.push_back(table(
+      "users",
+      {column("id", "bigint", integer, numbered()), column("email", "text", text, kNotNull),
+       column("name", "text", text), column("status", "text", text, defaulting("'active'")),
+       column("balance", decimal_name, decimal), column("active", "boolean", boolean, defaulting("true")),
+       column("score", "integer", integer), column("profile", json_name, json), column("external_id", "uuid", uuid),
+       column("created_at", "timestamp with time zone", timestamptz, defaulting("CURRENT_TIMESTAMP"))},
+      {0}, {{"users_email_key", {1}}}));
   tables.push_back(table("items",
                          {column("item_id", "integer", integer, numbered()), column("sku", "text", text, kNotNull),
                           column("label", "text", text), column("quantity", "integer", integer, defaulting("1")),
                           column("total", "integer", integer, {.has_default = true, .generated = true})},
                          {0}, {{"items_sku_key", {1}}}));
-  tables.push_back(table("memberships",
-                         {column("team_id", "integer", integer, kNotNull), column("user_id", "bigint", integer, kNotNull),
-                          column("role", "text", text, defaulting("'member'"))},
-                         {0, 1}));
+  tables.push_back(
+      table("memberships",
+            {column("team_id", "integer", integer, kNotNull), column("user_id", "bigint", integer, kNotNull),
+             column("role", "text", text, defaulting("'member'"))},
+            {0, 1}));
   tables.push_back(table("two_keys",
                          {column("id", "integer", integer, numbered()), column("a", "text", text),
                           column("b", "text", text), column("note", "text", text)},
@@ -82,7 +85,8 @@ std::vector<TableDef> common(bool postgres) {
                          {column("id", "integer", integer, numbered()), column("first_name", "text", text),
                           column("created_by_user", "text", text)},
                          {0}));
-  tables.push_back(table("boxes", {column("id", "integer", integer, numbered()), column("data", json_name, json)}, {0}));
+  tables.push_back(
+      table("boxes", {column("id", "integer", integer, numbered()), column("data", json_name, json)}, {0}));
   TableDef view = table("active_users", {column("id", "bigint", integer), column("email", "text", text)}, {});
   view.kind = TableKind::view;
   tables.push_back(std::move(view));
@@ -96,13 +100,12 @@ Schema golden_schema(Flavor flavor) {
   std::vector<TableDef> tables = common(postgres);
   for (TableDef& def : tables) def.schema = postgres ? "public" : "main";
   if (!postgres) return Schema(std::move(tables), {"main"});
-  TableDef documents = table("documents",
-                             {column("id", "integer", integer, kNotNull), column("tags", "text[]", array),
-                              column("nums", "integer[]", array), column("mood", "mood", other),
-                              column("doc", "tsvector", other), column("plain", "json", json),
-                              column("body", "text", text), column("span", "int4range", other),
-                              column("handle", "citext", other)},
-                             {0});
+  TableDef documents = table(
+      "documents",
+      {column("id", "integer", integer, kNotNull), column("tags", "text[]", array), column("nums", "integer[]", array),
+       column("mood", "mood", other), column("doc", "tsvector", other), column("plain", "json", json),
+       column("body", "text", text), column("span", "int4range", other), column("handle", "citext", other)},
+      {0});
   documents.schema = "public";
   tables.push_back(std::move(documents));
   TableDef notes = table("notes", {column("id", "integer", integer, kNotNull), column("body", "text", text)}, {0});

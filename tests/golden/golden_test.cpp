@@ -26,14 +26,14 @@ TEST_P(Golden, file_says_what_comes_of_each_request) {
       continue;
     }
     EXPECT_THAT(actual, testing::ElementsAreArray(golden.expected))
-        << file.path.filename() << ": " << golden.title << "\n" << golden.kind << " " << golden.request;
+        << file.path.filename() << ": " << golden.title << "\n"
+        << golden.kind << " " << golden.request;
   }
   if (std::getenv("GOLDEN_UPDATE")) write_golden_file(file);
 }
 
-INSTANTIATE_TEST_SUITE_P(, Golden, testing::Range(std::size_t{0}, files().size()), [](const auto& param_info) {
-  return files()[param_info.param].path.stem().string();
-});
+INSTANTIATE_TEST_SUITE_P(, Golden, testing::Range(std::size_t{0}, files().size()),
+                         [](const auto& param_info) { return files()[param_info.param].path.stem().string(); });
 
 TEST(GoldenFiles, are_many_and_have_titles_of_their_own) {
   std::size_t cases = 0;

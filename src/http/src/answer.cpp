@@ -41,11 +41,16 @@ class Pen {
 
 bool is_of_session(std::string_view name) noexcept {
   switch (name.size()) {
-    case 4: return text::iequals(name, "date");
-    case 6: return text::iequals(name, "server");
-    case 10: return text::iequals(name, "connection");
-    case 14: return text::iequals(name, "content-length");
-    case 17: return text::iequals(name, "transfer-encoding");
+    case 4:
+      return text::iequals(name, "date");
+    case 6:
+      return text::iequals(name, "server");
+    case 10:
+      return text::iequals(name, "connection");
+    case 14:
+      return text::iequals(name, "content-length");
+    case 17:
+      return text::iequals(name, "transfer-encoding");
   }
   return false;
 }
@@ -111,15 +116,25 @@ void Answer::write_head(Buffer& out, const AnswerFrame& frame, const ClockLines&
   pen.put("HTTP/1.1 ").number(static_cast<std::uint64_t>(status)).put(" ").put(reason(status)).put("\r\n");
   pen.put(clock.view());
   switch (frame.body) {
-    case Body::known: pen.put("Content-Length: ").number(frame.content_length).put("\r\n"); break;
-    case Body::chunked: pen.put("Transfer-Encoding: chunked\r\n"); break;
+    case Body::known:
+      pen.put("Content-Length: ").number(frame.content_length).put("\r\n");
+      break;
+    case Body::chunked:
+      pen.put("Transfer-Encoding: chunked\r\n");
+      break;
     case Body::none:
-    case Body::until_close: break;
+    case Body::until_close:
+      break;
   }
   switch (frame.connection) {
-    case Connection::close: pen.put("Connection: close\r\n"); break;
-    case Connection::keep_alive: pen.put("Connection: keep-alive\r\n"); break;
-    case Connection::unsaid: break;
+    case Connection::close:
+      pen.put("Connection: close\r\n");
+      break;
+    case Connection::keep_alive:
+      pen.put("Connection: keep-alive\r\n");
+      break;
+    case Connection::unsaid:
+      break;
   }
   if (frame.varies_by_coding) pen.put("Vary: Accept-Encoding\r\n");
   const std::string_view lines = lines_.view();

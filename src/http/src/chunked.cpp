@@ -40,7 +40,8 @@ ChunkedDecoder::State ChunkedDecoder::step(char c) noexcept {
     return c == wanted ? State::incomplete : State::malformed;
   };
   switch (at_) {
-    case At::size_first: return size_digit(c);
+    case At::size_first:
+      return size_digit(c);
     case At::size:
       if (c == '\r') return at_ = At::size_lf, State::incomplete;
       if (c == ';') return at_ = At::extension, State::incomplete;
@@ -48,9 +49,12 @@ ChunkedDecoder::State ChunkedDecoder::step(char c) noexcept {
     case At::extension:
       if (c == '\r') return at_ = At::size_lf, State::incomplete;
       return is_text(c) && spend_overhead() ? State::incomplete : State::malformed;
-    case At::size_lf: return c == '\n' ? chunk_begins() : State::malformed;
-    case At::data_cr: return expect('\r', At::data_lf);
-    case At::data_lf: return expect('\n', At::size_first);
+    case At::size_lf:
+      return c == '\n' ? chunk_begins() : State::malformed;
+    case At::data_cr:
+      return expect('\r', At::data_lf);
+    case At::data_lf:
+      return expect('\n', At::size_first);
     case At::trailer_first:
       if (c == '\r') return at_ = At::end_lf, State::incomplete;
       at_ = At::trailer;
@@ -58,9 +62,12 @@ ChunkedDecoder::State ChunkedDecoder::step(char c) noexcept {
     case At::trailer:
       if (c == '\r') return at_ = At::trailer_lf, State::incomplete;
       return is_text(c) && spend_overhead() ? State::incomplete : State::malformed;
-    case At::trailer_lf: return expect('\n', At::trailer_first);
-    case At::end_lf: return c == '\n' ? State::complete : State::malformed;
-    case At::data: break;  // feed() copies data
+    case At::trailer_lf:
+      return expect('\n', At::trailer_first);
+    case At::end_lf:
+      return c == '\n' ? State::complete : State::malformed;
+    case At::data:
+      break;  // feed() copies data
   }
   return State::malformed;
 }

@@ -23,7 +23,17 @@ class ChunkedDecoder {
 
  private:
   enum class At : std::uint8_t {
-    size_first, size, extension, size_lf, data, data_cr, data_lf, trailer_first, trailer, trailer_lf, end_lf
+    size_first,
+    size,
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer_first,
+    trailer,
+    trailer_lf,
+    end_lf
   };
 
   State step(char c) noexcept;

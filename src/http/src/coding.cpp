@@ -123,7 +123,8 @@ std::string_view take_piece(std::string_view& text, char separator) noexcept {
   return text::trim(piece);
 }
 
-/// The weight behind "q=", in thousandths; what is no weight counts as 0, so that nobody gets what he may not have meant.
+/// The weight behind "q=", in thousandths; what is no weight counts as 0, so that nobody gets what he may not have
+/// meant.
 int quality(std::string_view parameters) noexcept {
   while (!parameters.empty()) {
     std::string_view parameter = take_piece(parameters, ';');
@@ -147,10 +148,14 @@ constexpr Coding kOurs[] = {Coding::zstd, Coding::brotli, Coding::gzip};
 
 std::string_view to_string(Coding coding) noexcept {
   switch (coding) {
-    case Coding::identity: return "identity";
-    case Coding::gzip: return "gzip";
-    case Coding::brotli: return "br";
-    case Coding::zstd: return "zstd";
+    case Coding::identity:
+      return "identity";
+    case Coding::gzip:
+      return "gzip";
+    case Coding::brotli:
+      return "br";
+    case Coding::zstd:
+      return "zstd";
   }
   return "identity";
 }
@@ -184,10 +189,14 @@ Coding choose_coding(const RequestHead& request) noexcept {
 
 std::unique_ptr<Compressor> Compressor::create(Coding coding) {
   switch (coding) {
-    case Coding::gzip: return Gzip::create();
-    case Coding::zstd: return Zstd::create();
-    case Coding::brotli: return Brotli::create();
-    case Coding::identity: break;
+    case Coding::gzip:
+      return Gzip::create();
+    case Coding::zstd:
+      return Zstd::create();
+    case Coding::brotli:
+      return Brotli::create();
+    case Coding::identity:
+      break;
   }
   return nullptr;
 }

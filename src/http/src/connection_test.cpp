@@ -14,14 +14,12 @@ namespace athena::http {
 namespace {
 
 using namespace http::testing;
-using ::testing::HasSubstr;
 using std::chrono::steady_clock;
+using ::testing::HasSubstr;
 
 milliseconds since(steady_clock::time_point then) {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - then);
 }
-
-// ── Deadlines ──
 
 TEST(Connection, a_head_that_trickles_in_is_given_up) {
   TestServer server({.head_timeout = milliseconds(100)});
@@ -107,8 +105,6 @@ TEST(Connection, a_slow_reader_holds_the_handler_back) {
   EXPECT_EQ(reply.body.size(), 40'000'003U);
 }
 
-// ── Peers that go away ──
-
 struct Goodbye {
   const char* what;
   void (*say)(Peer&);
@@ -127,23 +123,24 @@ TEST_P(GoodbyeTest, cancels_a_running_request_within_100_ms) {
   EXPECT_TRUE(eventually([&] { return server.running() == 0; }));
   EXPECT_LT(since(begin).count(), 100);
   EXPECT_EQ(server.cancelled_for(), static_cast<int>(CancelReason::client_gone));
-  EXPECT_TRUE(eventually([&] { return server.counters().client_gone == 1 && server.counters().connections_open == 0; }));
+  EXPECT_TRUE(
+      eventually([&] { return server.counters().client_gone == 1 && server.counters().connections_open == 0; }));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    all, GoodbyeTest,
-    ::testing::Values(Goodbye{"closes", [](Peer& peer) { peer.close(); }},
-                      Goodbye{"resets", [](Peer& peer) { peer.reset(); }},
-                      Goodbye{"half-closes", [](Peer& peer) { peer.half_close(); }},
-                      Goodbye{"closes behind pipelined requests", [](Peer& peer) {
-                                peer.send(get("/hello") + get("/hello"));
-                                peer.close();
-                              }}),
-    [](const auto& test) {
-      std::string name = test.param.what;
-      for (char& c : name) c = c == ' ' || c == '-' ? '_' : c;
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(all, GoodbyeTest,
+                         ::testing::Values(Goodbye{"closes", [](Peer& peer) { peer.close(); }},
+                                           Goodbye{"resets", [](Peer& peer) { peer.reset(); }},
+                                           Goodbye{"half-closes", [](Peer& peer) { peer.half_close(); }},
+                                           Goodbye{"closes behind pipelined requests",
+                                                   [](Peer& peer) {
+                                                     peer.send(get("/hello") + get("/hello"));
+                                                     peer.close();
+                                                   }}),
+                         [](const auto& test) {
+                           std::string name = test.param.what;
+                           for (char& c : name) c = c == ' ' || c == '-' ? '_' : c;
+                           return name;
+                         });
 
 TEST(Connection, a_half_closed_peer_gets_its_short_answers) {
   TestServer server;
@@ -197,8 +194,6 @@ TEST(Connection, an_aborted_answer_is_seen_to_be_cut) {
   EXPECT_TRUE(eventually([&] { return server.counters().cut_streams == 1; }));
 }
 
-// ── Limits ──
-
 TEST(Connection, one_too_many_is_told_so) {
   TestServer server({.max_connections = 2}, {}, 1);
   Peer first(server.port()), second(server.port());
@@ -236,8 +231,6 @@ TEST(Connection, accepting_goes_on_when_descriptors_are_free_again) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
   EXPECT_EQ(late.read().status, 200);
 }
-
-// ── Drain ──
 
 TEST(Drain, lets_running_requests_finish_and_closes_the_idle) {
   TestServer server;
@@ -295,7 +288,9 @@ TEST(Drain, answers_requests_that_had_arrived) {
 }
 
 TEST(Server, goes_away_cleanly_in_any_order) {
-  { TestServer never_used; }
+  {
+    TestServer never_used;
+  }
   {
     TestServer server;
     Peer idle(server.port()), head(server.port()), busy(server.port());
@@ -312,8 +307,6 @@ TEST(Server, goes_away_cleanly_in_any_order) {
     EXPECT_GT((*server)->port(), 0);
   }
 }
-
-// ── Addresses ──
 
 TEST(Server, says_why_it_cannot_listen) {
   Loop loop;

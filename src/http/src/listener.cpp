@@ -6,13 +6,13 @@
 #include <utility>
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <unistd.h>
 
 #include "session.h"
 
@@ -95,8 +95,8 @@ void Listener::accept_some() {
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
-    const int descriptor = ::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
-                                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int descriptor =
+        ::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
       admit(descriptor, peer);
     } else if (errno == EAGAIN) {
@@ -139,9 +139,9 @@ void Listener::admit(int descriptor, const sockaddr_storage& peer) {
     tls = open_tls(*context, descriptor);
     if (!tls) return;
   }
-  auto session = std::make_unique<Session>(shared_from_this(), Transport(std::move(socket), std::move(tls)),
-                                           text_of(peer),
-                                           full ? Session::Admission::refused : Session::Admission::admitted);
+  auto session =
+      std::make_unique<Session>(shared_from_this(), Transport(std::move(socket), std::move(tls)), text_of(peer),
+                                full ? Session::Admission::refused : Session::Admission::admitted);
   asio::co_spawn(loop_.executor(), Session::run(std::move(session)), asio::detached);
 }
 
@@ -152,7 +152,7 @@ void Listener::enter(Session& session) {
 }
 
 void Listener::leave(Session& session) {
-  waiting_.remove(session);
+  (session.has_handler() ? running_ : waiting_).remove(session);
   std::erase(delayed_, &session);
   std::ranges::replace(suspects_, &session, nullptr);
   state_->counters.connections_open.fetch_sub(1, std::memory_order_relaxed);
@@ -204,8 +204,8 @@ void Listener::tick(TimePoint now) {
   look_for_lost_peers(now);
 }
 
-/// A slice of them at each tick, from the front to the back of the ring: ten thousand idle connections cost no more than
-/// the few hundred that are looked at.
+/// A slice of them at each tick, from the front to the back of the ring: ten thousand idle connections cost no more
+/// than the few hundred that are looked at.
 void Listener::expire_waiting(TimePoint now) {
   for (std::size_t left = std::min(waiting_.size(), std::max(kMinSlice, waiting_.size() / kSliceOfWaiting)); left > 0;
        --left) {
@@ -224,8 +224,8 @@ void Listener::expire_running(TimePoint now) {
   }
 }
 
-/// One poll() for all sessions whose handler runs for long, instead of a read that waits beside each handler. Input that
-/// is there but unread does not hide the end behind it: POLLRDHUP looks at the connection, not at the bytes.
+/// One poll() for all sessions whose handler runs for long, instead of a read that waits beside each handler. Input
+/// that is there but unread does not hide the end behind it: POLLRDHUP looks at the connection, not at the bytes.
 void Listener::look_for_lost_peers(TimePoint now) {
   suspects_.clear();
   for (Session* session = running_.first(); session; session = running_.next(*session)) {

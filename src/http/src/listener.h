@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <poll.h>
 #include <sys/socket.h>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include <athena/base/clock.h>
 #include <athena/base/loop.h>
@@ -39,9 +39,11 @@ struct ServerState {
   std::condition_variable session_ended;  ///< told while draining
 };
 
-/// What a loop counts, in plain integers; the tick adds it to the server's counters, so that a request pays for no atomic.
+/// What a loop counts, in plain integers; the tick adds it to the server's counters, so that a request pays for no
+/// atomic.
 struct Tally {
-  std::uint64_t requests = 0, refused_by_parser = 0, timeouts = 0, client_gone = 0, cut_streams = 0, handler_failures = 0;
+  std::uint64_t requests = 0, refused_by_parser = 0, timeouts = 0, client_gone = 0, cut_streams = 0,
+                handler_failures = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;
 };
 
@@ -111,9 +113,9 @@ class Listener : public std::enable_shared_from_this<Listener> {
   std::atomic<std::size_t> open_{0};
   bool draining_ = false, ended_ = false;
 
-  Ring<Session> waiting_;  ///< for bytes of a request, or to close
-  Ring<Session> running_;  ///< whose handler runs, longest first
-  std::vector<Session*> delayed_;  ///< see send_later()
+  Ring<Session> waiting_;           ///< for bytes of a request, or to close
+  Ring<Session> running_;           ///< whose handler runs, longest first
+  std::vector<Session*> delayed_;   ///< see send_later()
   std::vector<Session*> suspects_;  ///< work space of look_for_lost_peers
   std::vector<pollfd> polls_;       ///< the same
   std::size_t next_suspect_ = 0;

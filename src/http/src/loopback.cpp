@@ -78,6 +78,9 @@ Task<> TestHandler::handle(Exchange& exchange) {
   } else if (path == "/peer") {
     exchange.body().append(exchange.peer());
     exchange.body().append(exchange.is_tls() ? " tls" : " plain");
+  } else if (path == "/redirect") {
+    exchange.set_status(302);
+    exchange.add_header("Location", "/hello");
   } else if (path == "/late-failure") {
     exchange.add_header("X-Early", "1");
     exchange.body().append("half of it");
@@ -93,7 +96,8 @@ Task<> TestHandler::handle(Exchange& exchange) {
 }
 
 Task<> TestHandler::echo(Exchange& exchange) {
-  const auto body = co_await exchange.read_body();
+  auto body = co_await exchange.read_body();
+  body = co_await exchange.read_body();  // again: the same, whatever it was
   if (!body) {
     put_error(exchange, body.error());
   } else {

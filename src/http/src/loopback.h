@@ -18,7 +18,7 @@
 namespace athena::http::testing {
 
 /// Paths: /hello, /echo, /ignore (reads no body), /throw, /close, /abort?when, /wait (until cancelled), /sleep?ms,
-/// /stream?chunks,bytes, /big?bytes, /status?code, /peer, /late-failure.
+/// /stream?chunks,bytes, /big?bytes, /status?code, /peer, /redirect, /late-failure, /split-header.
 class TestHandler final : public Handler {
  public:
   explicit TestHandler(Loop& loop) : loop_(loop) {}
@@ -61,7 +61,7 @@ class TestServer {
 };
 
 struct Reply {
-  int status = 0;  ///< 0: the connection ended before an answer
+  int status = 0;                                   ///< 0: the connection ended before an answer
   std::multimap<std::string, std::string> headers;  ///< names lower-cased
   std::string body;
   bool complete = false;

@@ -52,7 +52,9 @@ constexpr Table kHost = [] {
   return table;
 }();
 
-constexpr bool in(const Table& table, char c) noexcept { return table[static_cast<unsigned char>(c)]; }
+constexpr bool in(const Table& table, char c) noexcept {
+  return table[static_cast<unsigned char>(c)];
+}
 
 bool all_in(const Table& table, std::string_view text) noexcept {
   for (const char c : text) {
@@ -61,8 +63,12 @@ bool all_in(const Table& table, std::string_view text) noexcept {
   return true;
 }
 
-constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_blank(char c) noexcept {
+  return c == ' ' || c == '\t';
+}
+constexpr bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
 
 std::string_view trim_blanks(std::string_view text) noexcept {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
@@ -72,11 +78,16 @@ std::string_view trim_blanks(std::string_view text) noexcept {
 
 Method method_of(std::string_view name) noexcept {
   switch (name.size()) {
-    case 3: return name == "GET" ? Method::get : name == "PUT" ? Method::put : Method::other;
-    case 4: return name == "POST" ? Method::post : name == "HEAD" ? Method::head : Method::other;
-    case 5: return name == "PATCH" ? Method::patch : Method::other;
-    case 6: return name == "DELETE" ? Method::del : Method::other;
-    case 7: return name == "OPTIONS" ? Method::options : Method::other;
+    case 3:
+      return name == "GET" ? Method::get : name == "PUT" ? Method::put : Method::other;
+    case 4:
+      return name == "POST" ? Method::post : name == "HEAD" ? Method::head : Method::other;
+    case 5:
+      return name == "PATCH" ? Method::patch : Method::other;
+    case 6:
+      return name == "DELETE" ? Method::del : Method::other;
+    case 7:
+      return name == "OPTIONS" ? Method::options : Method::other;
   }
   return Method::other;
 }
@@ -89,8 +100,8 @@ const char* find_control(const char* at, const char* end) noexcept {
   for (; end - at >= 16; at += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
     // min(byte, 0x1f) == byte  ⇔  byte ≤ 0x1f, unsigned
-    const __m128i low = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab),
-                                         _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes));
+    const __m128i low =
+        _mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes));
     const int hits = _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(bytes, del)));
     if (hits != 0) return at + __builtin_ctz(static_cast<unsigned>(hits));
   }
@@ -288,8 +299,10 @@ bool HeadParser::note_field(std::string_view name, std::string_view value) {
       expectation_known_ = !has_expectation_ && text::iequals(value, "100-continue");
       has_expectation_ = true;
       return true;
-    case 10: return !text::iequals(name, "connection") || note_connection(value);
-    case 14: return !text::iequals(name, "content-length") || note_content_length(value);
+    case 10:
+      return !text::iequals(name, "connection") || note_connection(value);
+    case 14:
+      return !text::iequals(name, "content-length") || note_content_length(value);
     case 17:
       if (!text::iequals(name, "transfer-encoding")) return true;
       if (has_coding_) return refuse(Code::malformed_http, "There is more than one Transfer-Encoding header");

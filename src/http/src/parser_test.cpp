@@ -63,21 +63,25 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"a CR twice", "GET / HTTP/1.1\r\r\n\r\n", Code::malformed_http, "not 'method target"},
         Refusal{"HTTP/0.9", "GET /\r\n\r\n", Code::malformed_http, "not 'method target"},
         Refusal{"no method", "/ HTTP/1.1\r\n\r\n", Code::malformed_http, "does not begin with a method"},
-        Refusal{"a method of other bytes", "G(T / HTTP/1.1\r\n\r\n", Code::malformed_http, "does not begin with a method"},
+        Refusal{"a method of other bytes", "G(T / HTTP/1.1\r\n\r\n", Code::malformed_http,
+                "does not begin with a method"},
         Refusal{"a long method", std::string(33, 'A') + " / HTTP/1.1\r\n\r\n", Code::malformed_http, "method"},
         Refusal{"two blanks", "GET  / HTTP/1.1\r\n\r\n", Code::malformed_http, "percent-encoded"},
         Refusal{"a blank in the target", "GET /a b HTTP/1.1\r\n\r\n", Code::malformed_http, "percent-encoded"},
         Refusal{"a tab in the target", "GET /a\tb HTTP/1.1\r\n\r\n", Code::malformed_http, "percent-encoded"},
         Refusal{"a fragment", "GET /a#b HTTP/1.1\r\n\r\n", Code::malformed_http, "percent-encoded"},
-        Refusal{"NUL in the target", std::string("GET /a\0b HTTP/1.1\r\n\r\n", 21), Code::malformed_http, "percent-encoded"},
+        Refusal{"NUL in the target", std::string("GET /a\0b HTTP/1.1\r\n\r\n", 21), Code::malformed_http,
+                "percent-encoded"},
         Refusal{"raw UTF-8", "GET /\xc3\xa4 HTTP/1.1\r\n\r\n", Code::malformed_http, "percent-encoded"},
         Refusal{"no path", "GET example.org HTTP/1.1\r\n\r\n", Code::malformed_http, "neither a path"},
         Refusal{"an authority", "CONNECT example.org:443 HTTP/1.1\r\n\r\n", Code::malformed_http, "neither a path"},
         Refusal{"another scheme", "GET ftp://example.org/ HTTP/1.1\r\n\r\n", Code::malformed_http, "neither a path"},
         Refusal{"an asterisk for GET", "GET * HTTP/1.1\r\n\r\n", Code::malformed_http, "OPTIONS"},
         Refusal{"no host in the URI", "GET http:///a HTTP/1.1\r\n\r\n", Code::malformed_http, "authority"},
-        Refusal{"a user in the URI", "GET http://me@example.org/ HTTP/1.1\r\n" + kHost + "\r\n", Code::malformed_http, "authority"},
-        Refusal{"another host in the URI", "GET http://example.com/ HTTP/1.1\r\n" + kHost + "\r\n", Code::malformed_http, "different hosts"},
+        Refusal{"a user in the URI", "GET http://me@example.org/ HTTP/1.1\r\n" + kHost + "\r\n", Code::malformed_http,
+                "authority"},
+        Refusal{"another host in the URI", "GET http://example.com/ HTTP/1.1\r\n" + kHost + "\r\n",
+                Code::malformed_http, "different hosts"},
         Refusal{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Code::http_version_not_supported, "HTTP/1.1"},
         Refusal{"HTTP/1.2", "GET / HTTP/1.2\r\n\r\n", Code::http_version_not_supported, "HTTP/1.1"},
         Refusal{"lower case", "GET / http/1.1\r\n\r\n", Code::malformed_http, "version"},
@@ -102,23 +106,33 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"NUL in a name", get(std::string("A\0: b\r\n", 7)), Code::malformed_http, "colon"},
         Refusal{"NUL in a value", get(std::string("A: b\0c\r\n", 8)), Code::malformed_http, "control byte"},
         Refusal{"DEL in a value", get("A: b\x7f\r\n"), Code::malformed_http, "control byte"},
-        Refusal{"a control byte in a long value", get("A: 0123456789012345678901234567890\x01""23\r\n"), Code::malformed_http, "control byte"},
+        Refusal{"a control byte in a long value",
+                get("A: 0123456789012345678901234567890\x01"
+                    "23\r\n"),
+                Code::malformed_http, "control byte"},
         Refusal{"no Host", "GET / HTTP/1.1\r\n\r\n", Code::malformed_http, "Host header is missing"},
         Refusal{"Host twice", get(kHost), Code::malformed_http, "more than one Host"},
         Refusal{"an empty Host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", Code::malformed_http, "Host header is not valid"},
-        Refusal{"a list of hosts", "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", Code::malformed_http, "Host header is not valid"},
-        Refusal{"a path in Host", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", Code::malformed_http, "Host header is not valid"},
-        Refusal{"too many", get("A: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\n"), Code::headers_too_large, "too many"},
+        Refusal{"a list of hosts", "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", Code::malformed_http,
+                "Host header is not valid"},
+        Refusal{"a path in Host", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", Code::malformed_http,
+                "Host header is not valid"},
+        Refusal{"too many", get("A: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\n"),
+                Code::headers_too_large, "too many"},
         Refusal{"too large", get("A: " + std::string(500, 'b') + "\r\n"), Code::headers_too_large, "too large"},
-        Refusal{"without end", get("").substr(0, get("").size() - 2) + std::string(600, 'b'), Code::headers_too_large, "too large"}));
+        Refusal{"without end", get("").substr(0, get("").size() - 2) + std::string(600, 'b'), Code::headers_too_large,
+                "too large"}));
 
 INSTANTIATE_TEST_SUITE_P(
     framing, Refused,
     testing::Values(
         Refusal{"both", get("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"), Code::malformed_http, "exclude"},
-        Refusal{"both, turned round", get("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"), Code::malformed_http, "exclude"},
-        Refusal{"two lengths", get("Content-Length: 3\r\nContent-Length: 4\r\n"), Code::malformed_http, "more than one Content-Length"},
-        Refusal{"two equal lengths", get("Content-Length: 3\r\ncontent-length: 3\r\n"), Code::malformed_http, "more than one Content-Length"},
+        Refusal{"both, turned round", get("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"), Code::malformed_http,
+                "exclude"},
+        Refusal{"two lengths", get("Content-Length: 3\r\nContent-Length: 4\r\n"), Code::malformed_http,
+                "more than one Content-Length"},
+        Refusal{"two equal lengths", get("Content-Length: 3\r\ncontent-length: 3\r\n"), Code::malformed_http,
+                "more than one Content-Length"},
         Refusal{"a list of lengths", get("Content-Length: 3, 3\r\n"), Code::malformed_http, "not a number"},
         Refusal{"a signed length", get("Content-Length: +3\r\n"), Code::malformed_http, "not a number"},
         Refusal{"a negative length", get("Content-Length: -3\r\n"), Code::malformed_http, "not a number"},
@@ -126,15 +140,23 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"no length", get("Content-Length: \r\n"), Code::malformed_http, "not a number"},
         Refusal{"an endless length", get("Content-Length: 18446744073709551616\r\n"), Code::malformed_http, "counted"},
         Refusal{"gzip", get("Transfer-Encoding: gzip\r\n"), Code::transfer_coding_not_implemented, "chunked"},
-        Refusal{"gzip, chunked", get("Transfer-Encoding: gzip, chunked\r\n"), Code::transfer_coding_not_implemented, "chunked"},
-        Refusal{"chunked, identity", get("Transfer-Encoding: chunked, identity\r\n"), Code::transfer_coding_not_implemented, "chunked"},
+        Refusal{"gzip, chunked", get("Transfer-Encoding: gzip, chunked\r\n"), Code::transfer_coding_not_implemented,
+                "chunked"},
+        Refusal{"chunked, identity", get("Transfer-Encoding: chunked, identity\r\n"),
+                Code::transfer_coding_not_implemented, "chunked"},
         Refusal{"xchunked", get("Transfer-Encoding: xchunked\r\n"), Code::transfer_coding_not_implemented, "chunked"},
-        Refusal{"a vertical tab", get("Transfer-Encoding: \x0b""chunked\r\n"), Code::malformed_http, "control byte"},
-        Refusal{"twice", get("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), Code::malformed_http, "more than one Transfer-Encoding"},
+        Refusal{"a vertical tab",
+                get("Transfer-Encoding: \x0b"
+                    "chunked\r\n"),
+                Code::malformed_http, "control byte"},
+        Refusal{"twice", get("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), Code::malformed_http,
+                "more than one Transfer-Encoding"},
         Refusal{"a blank before the colon", get("Transfer-Encoding : chunked\r\n"), Code::malformed_http, "colon"},
-        Refusal{"in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", Code::malformed_http, "HTTP/1.0"},
+        Refusal{"in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", Code::malformed_http,
+                "HTTP/1.0"},
         Refusal{"another expectation", get("Expect: miracles\r\n"), Code::expectation_failed, "100-continue"},
-        Refusal{"two expectations", get("Expect: 100-continue\r\nExpect: 100-continue\r\n"), Code::expectation_failed, "100-continue"}));
+        Refusal{"two expectations", get("Expect: 100-continue\r\nExpect: 100-continue\r\n"), Code::expectation_failed,
+                "100-continue"}));
 
 RequestHead parse(HeadParser& parser, std::string_view bytes) {
   EXPECT_EQ(parser.feed(bytes), State::complete) << parser.error().error;
@@ -143,8 +165,9 @@ RequestHead parse(HeadParser& parser, std::string_view bytes) {
 
 TEST(HeadParser, reads_line_and_headers_as_views) {
   HeadParser parser({});
-  const std::string bytes = "POST /gateway/fetch?a=b&c HTTP/1.1\r\nhOST: example.org:8080\r\nX-Empty:\r\nX-Blank: \t v w \t\r\n"
-                            "Content-Length: 5\r\n\r\nhello";
+  const std::string bytes =
+      "POST /gateway/fetch?a=b&c HTTP/1.1\r\nhOST: example.org:8080\r\nX-Empty:\r\nX-Blank: \t v w \t\r\n"
+      "Content-Length: 5\r\n\r\nhello";
   const RequestHead head = parse(parser, bytes);
   EXPECT_EQ(head.method, Method::post);
   EXPECT_EQ(head.method_text, "POST");
@@ -186,10 +209,17 @@ TEST(HeadParser, takes_the_path_of_an_absolute_target) {
 }
 
 TEST(HeadParser, knows_the_methods_by_their_exact_names) {
-  for (const auto& [name, method] : std::initializer_list<std::pair<std::string, Method>>{
-           {"GET", Method::get}, {"HEAD", Method::head}, {"POST", Method::post}, {"PUT", Method::put},
-           {"PATCH", Method::patch}, {"DELETE", Method::del}, {"OPTIONS", Method::options}, {"get", Method::other},
-           {"TRACE", Method::other}, {"M-SEARCH", Method::other}}) {
+  for (const auto& [name, method] :
+       std::initializer_list<std::pair<std::string, Method>>{{"GET", Method::get},
+                                                             {"HEAD", Method::head},
+                                                             {"POST", Method::post},
+                                                             {"PUT", Method::put},
+                                                             {"PATCH", Method::patch},
+                                                             {"DELETE", Method::del},
+                                                             {"OPTIONS", Method::options},
+                                                             {"get", Method::other},
+                                                             {"TRACE", Method::other},
+                                                             {"M-SEARCH", Method::other}}) {
     HeadParser parser({});
     const std::string bytes = name + " / HTTP/1.1\r\n" + kHost + "\r\n";
     EXPECT_EQ(parse(parser, bytes).method, method) << name;
@@ -232,7 +262,8 @@ TEST(HeadParser, finds_the_framing_of_the_body) {
 }
 
 TEST(HeadParser, gives_the_same_whatever_the_pieces) {
-  const std::string bytes = "\r\nPOST /a?b HTTP/1.1\r\n" + kHost + "A: b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  const std::string bytes =
+      "\r\nPOST /a?b HTTP/1.1\r\n" + kHost + "A: b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
   HeadParser whole({});
   parse(whole, bytes);
   for (std::size_t split = 0; split <= whole.size(); ++split) {
@@ -309,29 +340,27 @@ using enum ChunkedDecoder::State;
 
 INSTANTIATE_TEST_SUITE_P(
     all, Chunked,
-    testing::Values(
-        Chunks{"one chunk", "3\r\nabc\r\n0\r\n\r\n", complete, "abc", 13},
-        Chunks{"what follows", "3\r\nabc\r\n0\r\n\r\nGET /", complete, "abc", 13},
-        Chunks{"two chunks", "3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n", complete, "abc0123456789", 28},
-        Chunks{"nothing", "0\r\n\r\n", complete, "", 5},
-        Chunks{"leading zeros", "0003\r\nabc\r\n000\r\n\r\n", complete, "abc", 18},
-        Chunks{"an extension", "3;a=\"b\"\r\nabc\r\n0;x\r\n\r\n", complete, "abc", 21},
-        Chunks{"trailers", "0\r\nA: b\r\nC: d\r\n\r\n", complete, "", 17},
-        Chunks{"cut", "3\r\nab", incomplete, "ab", 5},
-        Chunks{"no size", "\r\nabc", malformed, "", 1},
-        Chunks{"a sign", "+3\r\nabc\r\n", malformed, "", 1},
-        Chunks{"a prefix", "0x3\r\nabc\r\n", malformed, "", 2},
-        Chunks{"a blank", "3 \r\nabc\r\n", malformed, "", 2},
-        Chunks{"a bare LF after the size", "3\nabc\r\n", malformed, "", 2},
-        Chunks{"a bare CR after the size", "3\rabc", malformed, "", 3},
-        Chunks{"a bare LF in an extension", "3;a\nabc\r\n", malformed, "", 4},
-        Chunks{"a bare LF after the data", "3\r\nabc\n0\r\n\r\n", malformed, "abc", 7},
-        Chunks{"more data than said", "3\r\nabcd\r\n0\r\n\r\n", malformed, "abc", 7},
-        Chunks{"a bare LF at the end", "0\r\n\n", malformed, "", 4},
-        Chunks{"a bare LF in a trailer", "0\r\nA: b\n\r\n", malformed, "", 8},
-        Chunks{"too many digits", "0000000000000003\r\nabc\r\n", malformed, "", 16},
-        Chunks{"too large", "11\r\n0123", too_large, "", 4},
-        Chunks{"too large together", "a\r\n0123456789\r\n7\r\n0123456\r\n", too_large, "0123456789", 18}));
+    testing::Values(Chunks{"one chunk", "3\r\nabc\r\n0\r\n\r\n", complete, "abc", 13},
+                    Chunks{"what follows", "3\r\nabc\r\n0\r\n\r\nGET /", complete, "abc", 13},
+                    Chunks{"two chunks", "3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n", complete, "abc0123456789", 28},
+                    Chunks{"nothing", "0\r\n\r\n", complete, "", 5},
+                    Chunks{"leading zeros", "0003\r\nabc\r\n000\r\n\r\n", complete, "abc", 18},
+                    Chunks{"an extension", "3;a=\"b\"\r\nabc\r\n0;x\r\n\r\n", complete, "abc", 21},
+                    Chunks{"trailers", "0\r\nA: b\r\nC: d\r\n\r\n", complete, "", 17},
+                    Chunks{"cut", "3\r\nab", incomplete, "ab", 5}, Chunks{"no size", "\r\nabc", malformed, "", 1},
+                    Chunks{"a sign", "+3\r\nabc\r\n", malformed, "", 1},
+                    Chunks{"a prefix", "0x3\r\nabc\r\n", malformed, "", 2},
+                    Chunks{"a blank", "3 \r\nabc\r\n", malformed, "", 2},
+                    Chunks{"a bare LF after the size", "3\nabc\r\n", malformed, "", 2},
+                    Chunks{"a bare CR after the size", "3\rabc", malformed, "", 3},
+                    Chunks{"a bare LF in an extension", "3;a\nabc\r\n", malformed, "", 4},
+                    Chunks{"a bare LF after the data", "3\r\nabc\n0\r\n\r\n", malformed, "abc", 7},
+                    Chunks{"more data than said", "3\r\nabcd\r\n0\r\n\r\n", malformed, "abc", 7},
+                    Chunks{"a bare LF at the end", "0\r\n\n", malformed, "", 4},
+                    Chunks{"a bare LF in a trailer", "0\r\nA: b\n\r\n", malformed, "", 8},
+                    Chunks{"too many digits", "0000000000000003\r\nabc\r\n", malformed, "", 16},
+                    Chunks{"too large", "11\r\n0123", too_large, "", 4},
+                    Chunks{"too large together", "a\r\n0123456789\r\n7\r\n0123456\r\n", too_large, "0123456789", 18}));
 
 TEST(ChunkedDecoder, bounds_what_carries_nothing) {
   Buffer body;

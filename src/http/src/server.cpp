@@ -25,7 +25,8 @@ Result<asio::ip::tcp::endpoint> resolve(const Listen& listen) {
   asio::ip::tcp::resolver resolver(context);
   const auto found = resolver.resolve(host, std::to_string(listen.port), asio::ip::tcp::resolver::passive, error);
   if (error || found.empty()) {
-    return fail(Code::configuration_error, "The server's host cannot be resolved: " + error.message(), "Check api.host");
+    return fail(Code::configuration_error, "The server's host cannot be resolved: " + error.message(),
+                "Check api.host");
   }
   // A name such as localhost has addresses of both kinds; most callers try the older one in the end.
   for (const auto& entry : found) {

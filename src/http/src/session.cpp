@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include <sys/socket.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <sys/socket.h>
 
 namespace athena::http {
 namespace {
@@ -31,8 +31,8 @@ Session::Session(std::shared_ptr<Listener> listener, Transport transport, std::s
       transport_(std::move(transport)),
       peer_(std::move(peer)),
       admission_(admission),
-      parser_({listener_->limits().max_head_bytes, listener_->limits().max_target_bytes,
-               listener_->limits().max_headers}) {
+      parser_(
+          {listener_->limits().max_head_bytes, listener_->limits().max_target_bytes, listener_->limits().max_headers}) {
   listener_->enter(*this);
 }
 
@@ -100,7 +100,8 @@ Task<bool> Session::shake_hands() {
   for (;;) {
     const Attempt attempt = transport_.shake_hands();
     switch (attempt.is) {
-      case Attempt::Is::done: co_return true;
+      case Attempt::Is::done:
+        co_return true;
       case Attempt::Is::wait_read:
         if (!co_await wait(Socket::wait_read)) co_return false;
         break;
@@ -108,7 +109,8 @@ Task<bool> Session::shake_hands() {
         if (!co_await wait(Socket::wait_write)) co_return false;
         break;
       case Attempt::Is::closed:
-      case Attempt::Is::failed: co_return false;
+      case Attempt::Is::failed:
+        co_return false;
     }
   }
 }
@@ -128,23 +130,27 @@ Task<std::size_t> Session::receive(char* at, std::size_t size) {
     if (listener_->has_ended()) co_return 0;
     expired_ = false;
     boost::system::error_code error;
-    const std::size_t n = co_await transport_.socket().async_read_some(asio::buffer(at, size),
-                                                                       asio::redirect_error(use_task, error));
+    const std::size_t n =
+        co_await transport_.socket().async_read_some(asio::buffer(at, size), asio::redirect_error(use_task, error));
     input_closed_ = error == asio::error::eof;
     co_return error ? 0 : n;
   }
   for (;;) {
     const Attempt attempt = transport_.read(at, size);
     switch (attempt.is) {
-      case Attempt::Is::done: co_return attempt.bytes;
+      case Attempt::Is::done:
+        co_return attempt.bytes;
       case Attempt::Is::wait_read:
         if (!co_await wait(Socket::wait_read)) co_return 0;
         break;
       case Attempt::Is::wait_write:
         if (!co_await wait(Socket::wait_write)) co_return 0;
         break;
-      case Attempt::Is::closed: input_closed_ = true; co_return 0;
-      case Attempt::Is::failed: co_return 0;
+      case Attempt::Is::closed:
+        input_closed_ = true;
+        co_return 0;
+      case Attempt::Is::failed:
+        co_return 0;
     }
   }
 }
@@ -191,7 +197,8 @@ void Session::await_bytes() {
     if (phase_ != Phase::idle) {
       const Limits& limits = listener_->limits();
       idle_since_ = listener_->now();
-      deadline_ = idle_since_ + (served_any_ ? limits.idle_timeout : std::min(limits.idle_timeout, limits.head_timeout));
+      deadline_ =
+          idle_since_ + (served_any_ ? limits.idle_timeout : std::min(limits.idle_timeout, limits.head_timeout));
       phase_ = Phase::idle;
       rested_ = false;
       if (in_.capacity() > kKeepInputBytes) in_.recycle(0);
@@ -331,9 +338,12 @@ Session::Sent Session::send_now() {
         break;
       }
       case Attempt::Is::wait_read:
-      case Attempt::Is::wait_write: return Sent::some;
+      case Attempt::Is::wait_write:
+        return Sent::some;
       case Attempt::Is::closed:
-      case Attempt::Is::failed: fail_connection(); return Sent::failed;
+      case Attempt::Is::failed:
+        fail_connection();
+        return Sent::failed;
     }
   }
   return Sent::all;

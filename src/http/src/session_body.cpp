@@ -1,9 +1,10 @@
-// The half of Session that reads a request's body.
+#include "session.h"
+
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "session.h"
+// The part of Session that reads a request's body.
 
 namespace athena::http {
 namespace {
@@ -16,14 +17,14 @@ constexpr std::size_t kSkipBytes = 64 * 1024;
 
 Async<std::string_view> Session::read_body() {
   if (body_state_ == BodyState::complete || parser_.framing() == Framing::none) co_return body_;
-  if (body_state_ == BodyState::failed) co_return body_ended();
+  if (body_state_ == BodyState::failed) co_return fail(body_error_);
   if (take_buffered_body()) co_return body_;
   phase_ = Phase::body;
   body_state_ = BodyState::failed;  // until it is known to be complete
   auto read = parser_.framing() == Framing::length ? co_await read_body_of_length() : co_await read_chunked_body();
   phase_ = Phase::running;
   deadline_ = TimePoint::max();
-  if (!read) co_return std::unexpected(std::move(read).error());
+  if (!read) co_return fail(body_error_ = std::move(read).error());
   body_state_ = BodyState::complete;
   co_return body_;
 }
@@ -79,7 +80,8 @@ Async<> Session::read_chunked_body() {
     raw_.drop_front(decoder_->feed(raw_.view(), long_body_));
   }
   switch (decoder_->state()) {
-    case ChunkedDecoder::State::complete: break;
+    case ChunkedDecoder::State::complete:
+      break;
     case ChunkedDecoder::State::too_large:
       co_return body_refused(Code::payload_too_large, "The request body is over the limit");
     case ChunkedDecoder::State::incomplete:
@@ -144,7 +146,8 @@ bool Session::skip_length() {
   if (left > kSkipBytes) return false;
   char scratch[kReadBodyBytes];
   while (left > 0) {
-    const Attempt attempt = transport_.read(scratch, static_cast<std::size_t>(std::min<std::uint64_t>(left, sizeof scratch)));
+    const Attempt attempt =
+        transport_.read(scratch, static_cast<std::size_t>(std::min<std::uint64_t>(left, sizeof scratch)));
     if (attempt.is != Attempt::Is::done) return false;
     listener_->tally().bytes_in += attempt.bytes;
     left -= attempt.bytes;

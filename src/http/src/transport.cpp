@@ -50,7 +50,8 @@ Attempt Transport::write(std::string_view first, std::string_view second) noexce
   if (second.empty()) {
     return after_system_call(::send(descriptor(), first.data(), first.size(), MSG_NOSIGNAL), Attempt::Is::wait_write);
   }
-  iovec pieces[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
+  iovec pieces[2] = {{const_cast<char*>(first.data()), first.size()},
+                     {const_cast<char*>(second.data()), second.size()}};
   msghdr message{};
   message.msg_iov = pieces;
   message.msg_iovlen = 2;
@@ -59,9 +60,12 @@ Attempt Transport::write(std::string_view first, std::string_view second) noexce
 
 Attempt Transport::after_tls(int returned) noexcept {
   switch (SSL_get_error(tls_.get(), returned)) {
-    case SSL_ERROR_WANT_READ: return {Attempt::Is::wait_read};
-    case SSL_ERROR_WANT_WRITE: return {Attempt::Is::wait_write};
-    case SSL_ERROR_ZERO_RETURN: return {Attempt::Is::closed};
+    case SSL_ERROR_WANT_READ:
+      return {Attempt::Is::wait_read};
+    case SSL_ERROR_WANT_WRITE:
+      return {Attempt::Is::wait_write};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Attempt::Is::closed};
   }
   ERR_clear_error();
   return {Attempt::Is::failed};

@@ -15,22 +15,51 @@ constexpr std::uint64_t kDefaultPageSize = 100;  // of the skip, whatever gatewa
 
 struct Known {
   std::string_view name;
-  json::Value Fields::*member;
+  json::Value Fields::* member;
 };
 
 #define ATHENA_FIELD(name) \
-  Known { #name, &Fields::name }
+  Known {                  \
+    #name, &Fields::name   \
+  }
 /// Those of a fetch first: the list is searched from its front.
 constexpr Known kKnown[] = {
-    ATHENA_FIELD(table_name), ATHENA_FIELD(columns), ATHENA_FIELD(conditions), ATHENA_FIELD(limit), ATHENA_FIELD(offset),
-    ATHENA_FIELD(sort_by), ATHENA_FIELD(strip_nulls), ATHENA_FIELD(current_page), ATHENA_FIELD(page_size),
-    ATHENA_FIELD(count), ATHENA_FIELD(head), ATHENA_FIELD(view_name), ATHENA_FIELD(schema_name), ATHENA_FIELD(sortBy),
-    ATHENA_FIELD(order_by), ATHENA_FIELD(group_by), ATHENA_FIELD(time_granularity), ATHENA_FIELD(aggregation_column),
-    ATHENA_FIELD(aggregation_strategy), ATHENA_FIELD(aggregation_dedup), ATHENA_FIELD(rows), ATHENA_FIELD(update_body),
-    ATHENA_FIELD(set), ATHENA_FIELD(data), ATHENA_FIELD(resource_id), ATHENA_FIELD(allow_unfiltered),
-    ATHENA_FIELD(max_affected), ATHENA_FIELD(insert_body), ATHENA_FIELD(on_conflict), ATHENA_FIELD(ignore_duplicates),
-    ATHENA_FIELD(default_to_null), ATHENA_FIELD(query), ATHENA_FIELD(params), ATHENA_FIELD(read_only),
-    ATHENA_FIELD(driver), ATHENA_FIELD(db_name),
+    ATHENA_FIELD(table_name),
+    ATHENA_FIELD(columns),
+    ATHENA_FIELD(conditions),
+    ATHENA_FIELD(limit),
+    ATHENA_FIELD(offset),
+    ATHENA_FIELD(sort_by),
+    ATHENA_FIELD(strip_nulls),
+    ATHENA_FIELD(current_page),
+    ATHENA_FIELD(page_size),
+    ATHENA_FIELD(count),
+    ATHENA_FIELD(head),
+    ATHENA_FIELD(view_name),
+    ATHENA_FIELD(schema_name),
+    ATHENA_FIELD(sortBy),
+    ATHENA_FIELD(order_by),
+    ATHENA_FIELD(group_by),
+    ATHENA_FIELD(time_granularity),
+    ATHENA_FIELD(aggregation_column),
+    ATHENA_FIELD(aggregation_strategy),
+    ATHENA_FIELD(aggregation_dedup),
+    ATHENA_FIELD(rows),
+    ATHENA_FIELD(update_body),
+    ATHENA_FIELD(set),
+    ATHENA_FIELD(data),
+    ATHENA_FIELD(resource_id),
+    ATHENA_FIELD(allow_unfiltered),
+    ATHENA_FIELD(max_affected),
+    ATHENA_FIELD(insert_body),
+    ATHENA_FIELD(on_conflict),
+    ATHENA_FIELD(ignore_duplicates),
+    ATHENA_FIELD(default_to_null),
+    ATHENA_FIELD(query),
+    ATHENA_FIELD(params),
+    ATHENA_FIELD(read_only),
+    ATHENA_FIELD(driver),
+    ATHENA_FIELD(db_name),
 };
 #undef ATHENA_FIELD
 
@@ -90,7 +119,8 @@ Result<Table> read_table(std::string_view name, std::string_view schema) {
   Table table;
   table.schema = text::trim(schema);
   std::string_view rest = text::trim(name);
-  if (rest.empty()) return fail(Error(Code::missing_field, "table_name is required").with("missing_field", "table_name"));
+  if (rest.empty())
+    return fail(Error(Code::missing_field, "table_name is required").with("missing_field", "table_name"));
   Token first = take_token(rest, {"."});
   if (table.schema.empty() && take(rest, ".")) {
     Token second = take_token(rest, {});
@@ -107,7 +137,8 @@ Result<Table> read_table(std::string_view name, std::string_view schema) {
 
 Result<Table> read_table(const Fields& fields) {
   const bool by_table = given(fields.table_name);
-  ATHENA_TRY(const auto name, read_text(by_table ? fields.table_name : fields.view_name, by_table ? "table_name" : "view_name"));
+  ATHENA_TRY(const auto name,
+             read_text(by_table ? fields.table_name : fields.view_name, by_table ? "table_name" : "view_name"));
   ATHENA_TRY(const auto schema, read_text(fields.schema_name, "schema_name"));
   return read_table(name, schema);
 }
@@ -118,7 +149,8 @@ Result<std::vector<Output>> read_outputs(std::string_view columns, const ReadOpt
   while (columns.data()) {
     const std::string_view piece = take_piece(columns);
     if (outputs.size() == options.max_columns) {
-      return fail(Code::limit_exceeded, "'columns' names more than " + std::to_string(options.max_columns) + " columns");
+      return fail(Code::limit_exceeded,
+                  "'columns' names more than " + std::to_string(options.max_columns) + " columns");
     }
     ATHENA_TRY(outputs.emplace_back(), read_output(piece));
   }
@@ -154,14 +186,17 @@ Result<> read_order_text(std::string_view text, std::string_view field, std::vec
       piece.remove_suffix(word.size());
       return true;
     };
-    if (drop(".nullsfirst")) by.nulls = OrderBy::Nulls::first;
-    else if (drop(".nullslast")) by.nulls = OrderBy::Nulls::last;
+    if (drop(".nullsfirst"))
+      by.nulls = OrderBy::Nulls::first;
+    else if (drop(".nullslast"))
+      by.nulls = OrderBy::Nulls::last;
     by.descending = drop(".desc");
     if (!by.descending) drop(".asc");
     auto column = read_column(piece);
     if (!column) return refuse(field, "'column', 'column.desc' or 'column.asc.nullslast'", column.error().error);
     by.column = *std::move(column);
-    if (order.size() == options.max_columns) return fail(Code::limit_exceeded, "'" + std::string(field) + "' is too long");
+    if (order.size() == options.max_columns)
+      return fail(Code::limit_exceeded, "'" + std::string(field) + "' is too long");
     order.push_back(std::move(by));
   }
   return {};
@@ -183,9 +218,12 @@ Result<OrderBy> read_order_object(const json::Value& object, std::string_view fi
       const bool ascending = text::iequals(word, "asc") || text::iequals(word, "ascending") || value.is_null();
       if (!by.descending && !ascending) return refuse(std::string(field) + ".direction", "asc or desc");
     } else if (key == "nulls") {
-      if (text::iequals(word, "first")) by.nulls = OrderBy::Nulls::first;
-      else if (text::iequals(word, "last")) by.nulls = OrderBy::Nulls::last;
-      else if (!value.is_null()) return refuse(std::string(field) + ".nulls", "first or last");
+      if (text::iequals(word, "first"))
+        by.nulls = OrderBy::Nulls::first;
+      else if (text::iequals(word, "last"))
+        by.nulls = OrderBy::Nulls::last;
+      else if (!value.is_null())
+        return refuse(std::string(field) + ".nulls", "first or last");
     } else {
       return refuse(field, "made of field, direction and nulls", quoted(key) + " is not known here");
     }
@@ -215,7 +253,8 @@ Result<std::vector<OrderBy>> read_order(const Fields& fields, const ReadOptions&
       ATHENA_TRY_VOID(read_order_element(*value, field, order, options));
       return order;
     }
-    if (value->size() > options.max_columns) return fail(Code::limit_exceeded, "'" + std::string(field) + "' is too long");
+    if (value->size() > options.max_columns)
+      return fail(Code::limit_exceeded, "'" + std::string(field) + "' is too long");
     for (const json::Value element : *value) ATHENA_TRY_VOID(read_order_element(element, field, order, options));
     return order;
   }
@@ -231,6 +270,9 @@ Result<Count> read_count(std::string_view word) {
 }
 
 Result<std::optional<Grouping>> read_grouping(const Fields& fields) {
+  const bool asked = given(fields.group_by) || given(fields.time_granularity) || given(fields.aggregation_column) ||
+                     given(fields.aggregation_strategy) || given(fields.aggregation_dedup) || given(fields.rows);
+  if (!asked) return std::nullopt;
   Grouping grouping;
   ATHENA_TRY(grouping.group_by, read_text(fields.group_by, "group_by"));
   ATHENA_TRY(grouping.time_granularity, read_text(fields.time_granularity, "time_granularity"));
@@ -248,8 +290,10 @@ Result<std::optional<Grouping>> checked(Grouping grouping) {
     word = text::to_lower(word);
     return word.empty() || std::ranges::find(words, std::string_view(word)) != words.end();
   };
-  static constexpr std::initializer_list<std::string_view> kGranularities{"minute", "hour", "day", "week", "month", "year"};
-  static constexpr std::initializer_list<std::string_view> kStrategies{"cumulative_sum", "sum", "avg", "min", "max", "count"};
+  static constexpr std::initializer_list<std::string_view> kGranularities{"minute", "hour",  "day",
+                                                                          "week",   "month", "year"};
+  static constexpr std::initializer_list<std::string_view> kStrategies{"cumulative_sum", "sum", "avg", "min", "max",
+                                                                       "count"};
   if (!knows(grouping.time_granularity, kGranularities)) return refuse("time_granularity", one_of(kGranularities));
   if (!knows(grouping.aggregation_strategy, kStrategies)) return refuse("aggregation_strategy", one_of(kStrategies));
   if (grouping.group_by.empty()) return std::nullopt;
@@ -278,12 +322,17 @@ Result<> apply_paging(const Paging& paging, const ReadOptions& options, Select& 
 
 Scalar to_scalar(const json::Value& value) {
   switch (value.kind()) {
-    case json::Kind::null: return std::monostate();
-    case json::Kind::boolean: return value.as_bool();
-    case json::Kind::number: return Number{std::string(value.digits())};
-    case json::Kind::string: return std::string(value.as_string());
+    case json::Kind::null:
+      return std::monostate();
+    case json::Kind::boolean:
+      return value.as_bool();
+    case json::Kind::number:
+      return Number{std::string(value.digits())};
+    case json::Kind::string:
+      return std::string(value.as_string());
     case json::Kind::array:
-    case json::Kind::object: return JsonText{std::string(value.raw())};
+    case json::Kind::object:
+      return JsonText{std::string(value.raw())};
   }
   return std::monostate();
 }

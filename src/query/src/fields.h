@@ -26,7 +26,9 @@ struct Fields {
 /// invalid_request unless `body` is an object.
 Result<Fields> read_fields(const json::Value& body);
 
-inline bool given(const json::Value& value) noexcept { return value.exists() && !value.is_null(); }
+inline bool given(const json::Value& value) noexcept {
+  return value.exists() && !value.is_null();
+}
 
 /// The largest row number that databases can count to.
 constexpr std::uint64_t kMaxRowNumber = (1ULL << 63) - 2;

@@ -62,9 +62,13 @@ static_assert(rows_are_in_order(), "operator_row() indexes by the enumerator");
 
 }  // namespace
 
-std::span<const OpRow> operator_rows() noexcept { return kRows; }
+std::span<const OpRow> operator_rows() noexcept {
+  return kRows;
+}
 
-const OpRow& operator_row(Op op) noexcept { return kRows[static_cast<std::size_t>(op)]; }
+const OpRow& operator_row(Op op) noexcept {
+  return kRows[static_cast<std::size_t>(op)];
+}
 
 const OpRow* find_operator(std::string_view name) noexcept {
   for (const OpRow& row : kRows) {

@@ -61,7 +61,8 @@ Result<std::string> Printer::sqlite_path(const Column& column, const ColumnDef& 
   if (column.path_as_text) {
     // What `->>` gives in PostgreSQL: text, whatever the element is.
     return "(CASE json_type(" + name + ", " + placeholder +
-           ") WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(" + name + " ->> " + placeholder + " AS TEXT) END)";
+           ") WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(" + name + " ->> " + placeholder +
+           " AS TEXT) END)";
   }
   // An answer needs JSON, with the quotes of its strings; a comparison needs the value itself.
   if (place == Place::answer) return "(" + name + " -> " + placeholder + ")";
@@ -124,8 +125,8 @@ void Printer::append_all_columns() {
 Result<> Printer::append_returning(const std::vector<Output>& outputs) {
   sql() += " RETURNING ";
   if (!is_postgres()) {
-    // There SQLite knows the table by its name alone, and would take an unqualified name that it does not know (the table
-    // changed a moment ago) for a text.
+    // There SQLite knows the table by its name alone, and would take an unqualified name that it does not know (the
+    // table changed a moment ago) for a text.
     qualifier_.clear();
     append_identifier(qualifier_, table_->name);
     qualifier_ += '.';

@@ -85,9 +85,14 @@ void Printer::append_order_nulls(const OrderBy& by, bool nullable) {
   // To SQLite a null is the least value, to PostgreSQL the greatest: the language has one meaning, PostgreSQL's.
   if (nulls == Nulls::by_default && !is_postgres() && nullable) nulls = by.descending ? Nulls::first : Nulls::last;
   switch (nulls) {
-    case Nulls::by_default: break;
-    case Nulls::first: sql() += " NULLS FIRST"; break;
-    case Nulls::last: sql() += " NULLS LAST"; break;
+    case Nulls::by_default:
+      break;
+    case Nulls::first:
+      sql() += " NULLS FIRST";
+      break;
+    case Nulls::last:
+      sql() += " NULLS LAST";
+      break;
   }
 }
 

@@ -32,8 +32,8 @@ bool is_json_container(std::string_view text) {
   return is_json_container(text, json::Kind::array) || is_json_container(text, json::Kind::object);
 }
 
-/// A value for a json column. A text that is itself an array or an object is taken for it, because forms and URLs cannot
-/// say it otherwise; every other text is a JSON string.
+/// A value for a json column. A text that is itself an array or an object is taken for it, because forms and URLs
+/// cannot say it otherwise; every other text is a JSON string.
 std::string to_json(const Scalar& value) {
   const auto* text = std::get_if<std::string>(&value);
   if (!text || is_json_container(*text)) return to_text(value);
@@ -56,12 +56,22 @@ void append_array(std::string& literal, const json::Value& array) {
     if (!first) literal += ',';
     first = false;
     switch (element.kind()) {
-      case json::Kind::null: literal += "NULL"; break;
-      case json::Kind::array: append_array(literal, element); break;  // as deep as the JSON reader allows
-      case json::Kind::string: append_element(literal, element.as_string()); break;
+      case json::Kind::null:
+        literal += "NULL";
+        break;
+      case json::Kind::array:
+        append_array(literal, element);
+        break;  // as deep as the JSON reader allows
+      case json::Kind::string:
+        append_element(literal, element.as_string());
+        break;
       case json::Kind::boolean:
-      case json::Kind::number: literal += element.raw(); break;
-      case json::Kind::object: append_element(literal, element.raw()); break;
+      case json::Kind::number:
+        literal += element.raw();
+        break;
+      case json::Kind::object:
+        append_element(literal, element.raw());
+        break;
     }
   }
   literal += '}';
@@ -202,20 +212,28 @@ Param natural_param(const Scalar& value) {
 Result<Param> sqlite_param(const Scalar& value, const ValueType& type, Use use) {
   if (type.in_json) return natural_param(value);
   switch (type.type) {
-    case TypeClass::integer: return integer_param(value, type, use);
-    case TypeClass::boolean: return boolean_param(value, type);
+    case TypeClass::integer:
+      return integer_param(value, type, use);
+    case TypeClass::boolean:
+      return boolean_param(value, type);
     case TypeClass::real:
-    case TypeClass::decimal: return number_param(value, type);
-    case TypeClass::uuid: return uuid_param(value, type);
-    case TypeClass::json: return Param{ParamKind::text, to_json(value)};
-    case TypeClass::bytes: return bytes_param(value, type);
+    case TypeClass::decimal:
+      return number_param(value, type);
+    case TypeClass::uuid:
+      return uuid_param(value, type);
+    case TypeClass::json:
+      return Param{ParamKind::text, to_json(value)};
+    case TypeClass::bytes:
+      return bytes_param(value, type);
     case TypeClass::text:
     case TypeClass::timestamp:
     case TypeClass::timestamptz:
     case TypeClass::date:
-    case TypeClass::time: return Param{ParamKind::text, to_text(value)};
+    case TypeClass::time:
+      return Param{ParamKind::text, to_text(value)};
     case TypeClass::array:
-    case TypeClass::other: return natural_param(value);
+    case TypeClass::other:
+      return natural_param(value);
   }
   return natural_param(value);
 }
@@ -285,8 +303,8 @@ std::string glob_of_prefix(std::string_view prefix) {
 }
 
 bool append_json_label(std::string& path, std::string_view key) {
-  // SQLite compares with the label as it stands in the document, and reads a quoted label up to the next quote, so a key
-  // with quotes must be written bare, where a dot or a bracket would end it.
+  // SQLite compares with the label as it stands in the document, and reads a quoted label up to the next quote, so a
+  // key with quotes must be written bare, where a dot or a bracket would end it.
   path += '.';
   if (!key.contains('"') && !key.contains('\\')) {
     path += '"';

@@ -19,8 +19,8 @@ struct ValueType {
 /// What the value is for: SQLite, which would store anything anywhere, is stricter about what it keeps.
 enum class Use : std::uint8_t { compare, store };
 
-/// PostgreSQL infers types and checks values itself, so it gets text; SQLite gets what PostgreSQL would have made of it.
-/// Errors (SQLite only): invalid_text_representation, value_out_of_range, as the other would have answered.
+/// PostgreSQL infers types and checks values itself, so it gets text; SQLite gets what PostgreSQL would have made of
+/// it. Errors (SQLite only): invalid_text_representation, value_out_of_range, as the other would have answered.
 Result<Param> to_param(const Scalar& value, const ValueType& type, Flavor flavor, Use use);
 
 /// Values that are not null as one parameter: an array literal, or a JSON array for json_each.

@@ -6,7 +6,11 @@
 namespace athena::query {
 namespace {
 
-bool is_null(const Scalar& value) noexcept { return std::holds_alternative<std::monostate>(value); }
+constexpr std::size_t kTermsInARow = 50;
+
+bool is_null(const Scalar& value) noexcept {
+  return std::holds_alternative<std::monostate>(value);
+}
 
 }  // namespace
 
@@ -32,26 +36,34 @@ Result<> Printer::append_where(const Filter& where, const std::optional<Scalar>&
   return append_filter(where);
 }
 
-/// The terms with their joint between them, without brackets of their own unless the whole is negated.
+/// The terms with their joint between them, without brackets of their own unless the whole is negated. Long rows are
+/// cut into pieces in brackets: SQLite sees a tree that is as deep as the row is long, and refuses one deeper than 1
+/// 000.
 Result<> Printer::append_filter(const Filter& filter) {
   const bool all = filter.join == Filter::Join::all_of;
+  const std::string_view joint = all ? " AND " : " OR ";
+  const bool pieces = filter.terms.size() > kTermsInARow;
   if (filter.negated) sql() += "NOT (";
   if (filter.terms.empty()) sql() += all ? "1 = 1" : "1 = 0";
-  bool first = true;
-  for (const auto& term : filter.terms) {
-    if (!first) sql() += all ? " AND " : " OR ";
-    first = false;
-    if (const auto* predicate = std::get_if<Predicate>(&term)) {
-      ATHENA_TRY_VOID(append_predicate(*predicate));
-      continue;
-    }
-    const Filter& inner = std::get<Filter>(term);
-    const bool brackets = !inner.negated && inner.terms.size() > 1;
-    if (brackets) sql() += '(';
-    ATHENA_TRY_VOID(append_filter(inner));
-    if (brackets) sql() += ')';
+  for (std::size_t i = 0; i < filter.terms.size(); ++i) {
+    const bool begins_piece = pieces && i % kTermsInARow == 0;
+    if (begins_piece && i > 0) sql() += ')';
+    if (i > 0) sql() += joint;
+    if (begins_piece) sql() += '(';
+    ATHENA_TRY_VOID(append_term(filter.terms[i]));
   }
+  if (pieces) sql() += ')';
   if (filter.negated) sql() += ')';
+  return {};
+}
+
+Result<> Printer::append_term(const std::variant<Predicate, Filter>& term) {
+  if (const auto* predicate = std::get_if<Predicate>(&term)) return append_predicate(*predicate);
+  const Filter& inner = std::get<Filter>(term);
+  const bool brackets = !inner.negated && inner.terms.size() > 1;
+  if (brackets) sql() += '(';
+  ATHENA_TRY_VOID(append_filter(inner));
+  if (brackets) sql() += ')';
   return {};
 }
 
@@ -60,8 +72,8 @@ Result<> Printer::append_predicate(const Predicate& predicate) {
   ATHENA_TRY(const Expression column, expression(predicate.column));
   const std::size_t wanted = row.arity == Arity::two ? 2 : 1;
   if (row.arity != Arity::list && predicate.operands.size() != wanted) {
-    return fail(Code::invalid_condition, "The operator '" + std::string(row.name) + "' takes " + std::to_string(wanted) +
-                                             (wanted == 1 ? " value" : " values"));
+    return fail(Code::invalid_condition, "The operator '" + std::string(row.name) + "' takes " +
+                                             std::to_string(wanted) + (wanted == 1 ? " value" : " values"));
   }
   if (predicate.negated) sql() += "NOT (";
   if (row.form == Form::list) {
@@ -87,11 +99,13 @@ Result<> Printer::append_null_predicate(const Predicate& predicate, const Expres
   return {};
 }
 
-/// A null among the values means the same as alone: SQL's own reading would make `nin` with a null match nothing at all.
+/// A null among the values means the same as alone: SQL's own reading would make `nin` with a null match nothing at
+/// all.
 Result<> Printer::append_list_predicate(const Predicate& predicate, const Expression& column) {
   if (column.type == TypeClass::array) {
-    return fail(Error(Code::invalid_value, "Column " + quoted(column.column->name) + " is an array: '" +
-                                               std::string(operator_row(predicate.op).name) + "' compares single values",
+    return fail(Error(Code::invalid_value,
+                      "Column " + quoted(column.column->name) + " is an array: '" +
+                          std::string(operator_row(predicate.op).name) + "' compares single values",
                       "Use contains, containedBy or overlaps")
                     .with("column", column.column->name));
   }
@@ -148,13 +162,18 @@ Result<Param> Printer::operand(const Predicate& predicate, std::size_t index, co
   if (form == Form::list) return to_list_param(predicate.operands, column.value_type(), options_.flavor);
   const Scalar& value = predicate.operands[index];
   switch (form) {
-    case Form::value: return to_param(value, column.value_type(), options_.flavor, Use::compare);
+    case Form::value:
+      return to_param(value, column.value_type(), options_.flavor, Use::compare);
     case Form::text:
-    case Form::query: return Param{ParamKind::text, to_text(value)};
-    case Form::prefix: return Param{ParamKind::text, is_postgres() ? to_text(value) : glob_of_prefix(to_text(value))};
-    case Form::set: return to_set_param(value, column.value_type());
+    case Form::query:
+      return Param{ParamKind::text, to_text(value)};
+    case Form::prefix:
+      return Param{ParamKind::text, is_postgres() ? to_text(value) : glob_of_prefix(to_text(value))};
+    case Form::set:
+      return to_set_param(value, column.value_type());
     case Form::list:
-    case Form::word: break;
+    case Form::word:
+      break;
   }
   return Param{};
 }

@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint32_t kNotMet = ~0U;
 
 std::unexpected<Error> named_twice(const ColumnDef& column) {
-  return fail(Error(Code::invalid_value, "Column " + quoted(column.name) + " is given a value twice").with("column", column.name));
+  return fail(Error(Code::invalid_value, "Column " + quoted(column.name) + " is given a value twice")
+                  .with("column", column.name));
 }
 
 /// With one name twice the last value counts, as everywhere in JSON; two names for one column contradict each other.
@@ -53,7 +54,7 @@ Result<> Printer::append_stored(const ColumnDef& column, const Scalar& value) {
 Result<Printer::Grid> Printer::lay_out(const std::vector<Row>& rows) const {
   Grid grid;
   std::vector<std::uint32_t> places(table_->columns.size(), kNotMet);  // of a column in grid.columns
-  std::vector<std::uint32_t> met;                                       // columns as the rows name them, row after row
+  std::vector<std::uint32_t> met;                                      // columns as the rows name them, row after row
   const Row* above = nullptr;
   for (const Row& row : rows) {
     const std::size_t start = met.size();
@@ -86,8 +87,8 @@ Result<Printer::Grid> Printer::lay_out(const std::vector<Row>& rows) const {
   return grid;
 }
 
-/// PostgreSQL has a word for a column's default. SQLite has not: there the schema's own text of the default stands in its
-/// place, and NULL where there is none (which numbers the row, in a key that numbers itself).
+/// PostgreSQL has a word for a column's default. SQLite has not: there the schema's own text of the default stands in
+/// its place, and NULL where there is none (which numbers the row, in a key that numbers itself).
 Result<> Printer::append_missing(const ColumnDef& column, bool default_to_null) {
   if (default_to_null) {
     sql() += "NULL";
@@ -243,7 +244,8 @@ Result<> Printer::find_id_column(std::string_view configured) {
   if (id_column_) return {};
   return fail(Error(Code::no_id_column,
                     configured.empty()
-                        ? "Table " + quoted(table_->name) + " has no primary key of one column: 'resource_id' names nothing in it"
+                        ? "Table " + quoted(table_->name) +
+                              " has no primary key of one column: 'resource_id' names nothing in it"
                         : "The id column " + quoted(configured) + " is not in table " + quoted(table_->name),
                     "Use 'conditions', or name the id column in table_id_map.yaml")
                   .with("table", table_->name));
@@ -253,20 +255,24 @@ Result<> Printer::find_id_column(std::string_view configured) {
 Result<> Printer::append_update(const Update& update) {
   const auto* wrapped = update.set.size() == 1 ? std::get_if<JsonText>(&update.set.front().second) : nullptr;
   const std::string_view name = update.set.empty() ? std::string_view() : std::string_view(update.set.front().first);
-  if (!wrapped || (name != "data" && name != "set") || table_->find(name, options_.names)) return append_set(update.set);
+  if (!wrapped || (name != "data" && name != "set") || table_->find(name, options_.names))
+    return append_set(update.set);
   ATHENA_TRY(const auto document, json::Document::parse(wrapped->text));
   ATHENA_TRY(const Row row, read_row(document.root(), name, ReadOptions()));
-  if (row.empty()) return fail(Code::update_payload_required, "update payload required: '" + std::string(name) + "' is empty");
+  if (row.empty())
+    return fail(Code::update_payload_required, "update payload required: '" + std::string(name) + "' is empty");
   return append_set(row);
 }
 
 Result<Printed> Printer::print(const Update& update) {
   ATHENA_TRY_VOID(begin(update.table));
   if (update.resource_id) ATHENA_TRY_VOID(find_id_column(update.id_column));
-  if (update.set.empty()) return fail(Code::update_payload_required, "update payload required: there is nothing to set");
+  if (update.set.empty())
+    return fail(Code::update_payload_required, "update payload required: there is nothing to set");
   const bool ordered = !update.order.empty();
   if (ordered && !is_postgres()) {
-    return fail(Code::feature_not_supported, "sqlite returns the updated rows in no order: 'sort_by' is not supported here",
+    return fail(Code::feature_not_supported,
+                "sqlite returns the updated rows in no order: 'sort_by' is not supported here",
                 "Leave 'sort_by' out, or fetch the rows after the update");
   }
   if (ordered) sql() += "WITH u AS (";

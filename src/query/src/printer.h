@@ -38,8 +38,8 @@ class Printer {
 
   /// The rows of an insert against the table: which columns, and each row's value for each of them.
   struct Grid {
-    std::vector<std::uint32_t> columns;    ///< indexes into the table's columns, as first met
-    std::vector<const Scalar*> cells;      ///< row after row; null: the row does not have the column
+    std::vector<std::uint32_t> columns;  ///< indexes into the table's columns, as first met
+    std::vector<const Scalar*> cells;    ///< row after row; null: the row does not have the column
     bool every_row_has(std::uint32_t column) const noexcept;
   };
 
@@ -75,6 +75,7 @@ class Printer {
   // print_where.cpp
   Result<> append_where(const Filter& where, const std::optional<Scalar>& resource_id);
   Result<> append_filter(const Filter& filter);
+  Result<> append_term(const std::variant<Predicate, Filter>& term);
   Result<> append_predicate(const Predicate& predicate);
   Result<> append_list_predicate(const Predicate& predicate, const Expression& column);
   Result<std::string_view> word_of(const Predicate& predicate, const Expression& column) const;

@@ -13,8 +13,9 @@ constexpr std::size_t kMaxPathSteps = 32;
 constexpr std::size_t kMaxIndexDigits = 9;  // fits PostgreSQL's integer
 
 std::unexpected<Error> malformed(std::string_view text, std::string_view why) {
-  return fail(Code::invalid_value, "The column " + quoted(text) + " is malformed: " + std::string(why),
-              "Write column, column->key->>key, alias:column or column::type; put names with ':' or '->' in double quotes");
+  return fail(
+      Code::invalid_value, "The column " + quoted(text) + " is malformed: " + std::string(why),
+      "Write column, column->key->>key, alias:column or column::type; put names with ':' or '->' in double quotes");
 }
 
 /// "0" and "-1" are places in an array, unless they are quoted.

@@ -27,8 +27,8 @@ std::unexpected<Error> unknown_operator(std::string_view name) {
   }
   std::string error = ": there is no operator " + quoted(name) + ".";
   if (const auto near = text::nearest(name, names)) error += " Did you mean " + quoted(*near) + "?";
-  return fail(Error(Code::unknown_operator, std::move(error), std::move(known))
-                  .with("operator", std::string(shortened(name))));
+  return fail(
+      Error(Code::unknown_operator, std::move(error), std::move(known)).with("operator", std::string(shortened(name))));
 }
 
 Result<> spend_condition(Budget& budget) {
@@ -37,7 +37,9 @@ Result<> spend_condition(Budget& budget) {
   return {};
 }
 
-std::unexpected<Error> too_deep() { return fail(Code::limit_exceeded, ": the conditions are nested too deeply"); }
+std::unexpected<Error> too_deep() {
+  return fail(Code::limit_exceeded, ": the conditions are nested too deeply");
+}
 
 Result<Scalar> read_word(std::string_view word) {
   static constexpr std::initializer_list<std::string_view> kWords{"null", "not_null", "true", "false", "unknown"};
@@ -79,18 +81,23 @@ Result<> set_word(Predicate& predicate, const json::Value& value) {
   return {};
 }
 
-bool takes_null(Op op) noexcept { return op == Op::eq || op == Op::neq || op == Op::isdistinct; }
+bool takes_null(Op op) noexcept {
+  return op == Op::eq || op == Op::neq || op == Op::isdistinct;
+}
 
 }  // namespace
 
 Result<> set_operands(Predicate& predicate, const json::Value& value, Budget& budget) {
   const OpRow& row = operator_row(predicate.op);
   switch (row.arity) {
-    case Arity::list: return set_list(predicate, value, budget);
-    case Arity::word: return set_word(predicate, value);
+    case Arity::list:
+      return set_list(predicate, value, budget);
+    case Arity::word:
+      return set_word(predicate, value);
     case Arity::two: {
       ATHENA_TRY_VOID(set_list(predicate, value, budget));
-      const bool whole = predicate.operands.size() == 2 && !std::holds_alternative<std::monostate>(predicate.operands[0]) &&
+      const bool whole = predicate.operands.size() == 2 &&
+                         !std::holds_alternative<std::monostate>(predicate.operands[0]) &&
                          !std::holds_alternative<std::monostate>(predicate.operands[1]);
       if (!whole) return refuse_condition("'" + std::string(row.name) + "' takes a lower and an upper bound");
       return {};
@@ -105,7 +112,8 @@ Result<> set_operands(Predicate& predicate, const json::Value& value, Budget& bu
       }
       break;
     case Arity::json:
-      if (value.is_null()) return refuse_condition("'" + std::string(row.name) + "' takes an array, an object or a text");
+      if (value.is_null())
+        return refuse_condition("'" + std::string(row.name) + "' takes an array, an object or a text");
       break;
   }
   predicate.operands.push_back(to_scalar(value));
@@ -188,7 +196,8 @@ Result<Term> read_negation(const json::Value& object, Budget& budget) {
 /// {"operator":"or","value":"a.eq.x,b.gt.2"}: the forms that the SDKs write.
 Result<Term> read_text_element(const Element& element, std::string_view word, Budget& budget) {
   if (element.members != 2 || !element.value.is_string()) {
-    return refuse_condition("the operator '" + std::string(word) + "' takes a 'value' with a text like \"a.eq.1,b.gt.2\"");
+    return refuse_condition("the operator '" + std::string(word) +
+                            "' takes a 'value' with a text like \"a.eq.1,b.gt.2\"");
   }
   const std::string_view text = element.value.as_string();
   auto filter = word == "not"  ? read_negated_text(text, budget)

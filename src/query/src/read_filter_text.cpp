@@ -22,8 +22,8 @@ bool is_number(std::string_view text) {
   return document && document->root().is_number() && document->root().digits().size() == text.size();
 }
 
-/// Reads the dotted language: terms between commas, `and(…)` and `or(…)` around lists of them, `not.` before a term or an
-/// operator. It never looks at anything twice, but for `{…}` and `[…]`, whose end is searched once.
+/// Reads the dotted language: terms between commas, `and(…)` and `or(…)` around lists of them, `not.` before a term or
+/// an operator. It never looks at anything twice, but for `{…}` and `[…]`, whose end is searched once.
 class TextReader {
  public:
   TextReader(std::string_view text, Budget& budget) : text_(text), rest_(text), budget_(budget) {}
@@ -93,7 +93,8 @@ class TextReader {
     if (!take(rest_, ".")) return refuse("a column, a dot, an operator, a dot and a value are expected");
     while (take(rest_, "not.")) predicate.negated = !predicate.negated;
     const std::size_t end = rest_.find_first_of(".,()");
-    if (end == std::string_view::npos || rest_[end] != '.') return refuse("an operator, a dot and a value are expected");
+    if (end == 0 || end == std::string_view::npos || rest_[end] != '.')
+      return refuse("an operator, a dot and a value are expected");
     const std::string_view name = rest_.substr(0, end);
     const OpRow* row = find_operator(name);
     if (!row) return unknown_operator(name);
@@ -118,14 +119,17 @@ class TextReader {
 
   Result<> read_operands(Predicate& predicate, const OpRow& row, bool nested) {
     switch (row.arity) {
-      case Arity::one: return read_single(predicate, row, nested);
+      case Arity::one:
+        return read_single(predicate, row, nested);
       case Arity::word: {
         ATHENA_TRY(predicate.operands.emplace_back(), read_word(read_value(nested).text));
         return {};
       }
       case Arity::list:
-      case Arity::two: return read_operand_list(predicate, row);
-      case Arity::json: return read_set(predicate, nested);
+      case Arity::two:
+        return read_operand_list(predicate, row);
+      case Arity::json:
+        return read_set(predicate, nested);
     }
     return {};
   }
@@ -291,8 +295,8 @@ Result<Filter> read_negated_text(std::string_view text, Budget& budget) {
   const Deeper deeper(budget);
   if (!deeper.ok()) return too_deep();
   const std::string_view trimmed = text::trim(text);
-  // The SDK's not("name", "eq", "a, b") writes name.eq.a, b without quotes: commas belong to the value, unless conditions
-  // follow them.
+  // The SDK's not("name", "eq", "a, b") writes name.eq.a, b without quotes: commas belong to the value, unless
+  // conditions follow them.
   const bool tree = trimmed.starts_with("and(") || trimmed.starts_with("or(") || trimmed.starts_with('(');
   std::string_view rest = trimmed;
   take_piece(rest);

@@ -64,13 +64,15 @@ Result<> guard_unfiltered(const Fields& fields, const Filter& where, bool by_id,
 Result<std::optional<Scalar>> read_resource_id(const json::Value& value) {
   if (!given(value)) return std::nullopt;
   const bool scalar = value.is_number() || (value.is_string() && !value.as_string().empty());
-  if (!scalar) return fail(Error(Code::invalid_value, "'resource_id' must be a text or a number").with("field", "resource_id"));
+  if (!scalar)
+    return fail(Error(Code::invalid_value, "'resource_id' must be a text or a number").with("field", "resource_id"));
   return to_scalar(value);
 }
 
 std::unexpected<Error> payload_required() {
-  return fail(Code::update_payload_required,
-              "update payload required: provide 'update_body', 'set' or 'data' (object), or 'columns' (array of objects)");
+  return fail(
+      Code::update_payload_required,
+      "update payload required: provide 'update_body', 'set' or 'data' (object), or 'columns' (array of objects)");
 }
 
 /// {"column":c,"value":v}, and nothing else.
@@ -97,15 +99,15 @@ Result<Row> read_payload_columns(const json::Value& columns, const ReadOptions& 
       std::ranges::move(part, std::back_inserter(row));
     }
     if (row.size() > options.max_columns) {
-      return fail(Code::limit_exceeded,
-                  "'columns' sets more than " + std::to_string(options.max_columns) + " columns");
+      return fail(Code::limit_exceeded, "'columns' sets more than " + std::to_string(options.max_columns) + " columns");
     }
   }
   return row;
 }
 
 Result<> read_payload(const Fields& fields, const ReadOptions& options, Update& update) {
-  const bool has_objects = fields.columns.is_array() && fields.columns.size() > 0 && (*fields.columns.begin()).is_object();
+  const bool has_objects =
+      fields.columns.is_array() && fields.columns.size() > 0 && (*fields.columns.begin()).is_object();
   const std::pair<const json::Value*, std::string_view> spellings[] = {
       {&fields.update_body, "update_body"}, {&fields.set, "set"}, {&fields.data, "data"}};
   for (const auto& [value, field] : spellings) {
@@ -142,15 +144,18 @@ Result<Conflict> read_conflict(const Fields& fields, bool ignore_duplicates, con
   conflict.do_nothing = ignore_duplicates;
   if (given(fields.update_body)) {
     ATHENA_TRY(auto set, read_row(fields.update_body, "update_body", options));
-    if (set.empty()) conflict.do_nothing = true;
-    else conflict.set = std::move(set);
+    if (set.empty())
+      conflict.do_nothing = true;
+    else
+      conflict.set = std::move(set);
   }
   return conflict;
 }
 
 Result<> read_insert_rows(const json::Value& body, const ReadOptions& options, InsertRequest& request) {
   if (!given(body)) {
-    return fail(Error(Code::missing_field, "insert_body is required in the request body").with("missing_field", "insert_body"));
+    return fail(
+        Error(Code::missing_field, "insert_body is required in the request body").with("missing_field", "insert_body"));
   }
   request.body_is_array = body.is_array();
   if (!body.is_array()) {
@@ -242,7 +247,8 @@ Result<QueryRequest> read_query(const json::Value& body, bool driver_required) {
   QueryRequest request;
   const auto required = [](const json::Value& value, std::string_view field) -> Result<std::string> {
     if (!given(value)) {
-      return fail(Error(Code::missing_field, std::string(field) + " is required").with("missing_field", std::string(field)));
+      return fail(
+          Error(Code::missing_field, std::string(field) + " is required").with("missing_field", std::string(field)));
     }
     return read_text(value, field);
   };
@@ -257,7 +263,8 @@ Result<QueryRequest> read_query(const json::Value& body, bool driver_required) {
     ATHENA_TRY(request.db_name, required(fields.db_name, "db_name"));
   }
   if (given(fields.params)) {
-    if (!fields.params.is_array()) return fail(Error(Code::invalid_value, "'params' must be an array").with("field", "params"));
+    if (!fields.params.is_array())
+      return fail(Error(Code::invalid_value, "'params' must be an array").with("field", "params"));
     if (fields.params.size() > kMaxParams) {
       return fail(Code::limit_exceeded, "'params' has more than " + std::to_string(kMaxParams) + " values");
     }

@@ -20,7 +20,8 @@ std::unexpected<Error> missing(std::string_view name) {
                   .with("missing_field", std::string(name)));
 }
 
-Result<Parameters> sort_out(const std::vector<std::pair<std::string, std::string>>& parameters, const ReadOptions& options) {
+Result<Parameters> sort_out(const std::vector<std::pair<std::string, std::string>>& parameters,
+                            const ReadOptions& options) {
   static constexpr std::pair<std::string_view, std::string_view Parameters::*> kNames[] = {
       {"view", &Parameters::table},
       {"view_name", &Parameters::table},
@@ -56,7 +57,8 @@ Result<Parameters> sort_out(const std::vector<std::pair<std::string, std::string
     if (name == "eq_column") sorted.eq_columns.emplace_back(value);
     if (name == "eq_value") sorted.eq_values.emplace_back(value);
     if (sorted.eq_columns.size() > options.max_conditions || sorted.eq_values.size() > options.max_conditions) {
-      return fail(Code::limit_exceeded, "There are more than " + std::to_string(options.max_conditions) + " conditions");
+      return fail(Code::limit_exceeded,
+                  "There are more than " + std::to_string(options.max_conditions) + " conditions");
     }
   }
   return sorted;
@@ -66,7 +68,8 @@ Result<bool> read_flag_text(std::string_view text, std::string_view field, bool 
   if (text.empty()) return absent;
   if (text::iequals(text, "true") || text == "1") return true;
   if (text::iequals(text, "false") || text == "0") return false;
-  return fail(Error(Code::invalid_value, "'" + std::string(field) + "' must be true or false").with("field", std::string(field)));
+  return fail(Error(Code::invalid_value, "'" + std::string(field) + "' must be true or false")
+                  .with("field", std::string(field)));
 }
 
 Result<Filter> read_equalities(const Parameters& parameters) {

@@ -12,6 +12,8 @@ struct Target {
 
 }  // namespace
 
-const Table& target(const Statement& statement) noexcept { return std::visit(Target{}, statement); }
+const Table& target(const Statement& statement) noexcept {
+  return std::visit(Target{}, statement);
+}
 
 }  // namespace athena::query

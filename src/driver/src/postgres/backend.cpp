@@ -14,7 +14,8 @@ std::shared_ptr<SharedState> share(const Target& target) {
 }
 
 std::unique_ptr<Backend> open(Target target, std::shared_ptr<SharedState> shared, Runtime runtime) {
-  return std::make_unique<PostgresBackend>(std::move(target), std::static_pointer_cast<Shared>(std::move(shared)), runtime);
+  return std::make_unique<PostgresBackend>(std::move(target), std::static_pointer_cast<Shared>(std::move(shared)),
+                                           runtime);
 }
 
 }  // namespace athena::driver::postgres

@@ -6,18 +6,10 @@
 
 namespace athena::driver::postgres {
 
-/// What the loops of one client share: the budget of connections, the schema, the thread that cancels. Opens nothing yet.
+/// What the loops of one client share: the budget of connections, the schema, the thread that cancels. Opens nothing
+/// yet.
 std::shared_ptr<SharedState> share(const Target& target);
 /// One client's database as one loop sees it.
 std::unique_ptr<Backend> open(Target target, std::shared_ptr<SharedState> shared, Runtime runtime);
-
-inline constexpr Capabilities kCapabilities{.raw_sql = true,
-                                            .transactions = true,
-                                            .schemas = true,
-                                            .regex = true,
-                                            .full_text = true,
-                                            .arrays = true,
-                                            .returning = true,
-                                            .estimates = true};
 
 }  // namespace athena::driver::postgres

@@ -23,7 +23,8 @@ void Backoff::failed(TimePoint now, bool is_permanent) noexcept {
   const Duration wait = std::min<Duration>(doubled, kLongest);
   ++failures_;
   // Between half and all of it: the expected wait still doubles, and no two fall into step.
-  next_try_ = now + wait / 2 + Duration(static_cast<Duration::rep>(random() % static_cast<std::uint64_t>((wait / 2).count())));
+  next_try_ =
+      now + wait / 2 + Duration(static_cast<Duration::rep>(random() % static_cast<std::uint64_t>((wait / 2).count())));
 }
 
 std::uint64_t Backoff::random() noexcept {  // xorshift64: spread is all that is wanted

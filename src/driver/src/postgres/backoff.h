@@ -20,8 +20,11 @@ class Backoff {
 
   bool may_try(TimePoint now) const noexcept { return now >= next_try_; }
   TimePoint next_try() const noexcept { return next_try_; }
+  bool is_failing() const noexcept { return failures_ > 0; }
   /// Failing for longer than anyone should wait, or for a reason that waiting does not mend.
-  bool is_down(TimePoint now) const noexcept { return failures_ > 0 && (is_permanent_ || now - first_failure_ >= kPatience); }
+  bool is_down(TimePoint now) const noexcept {
+    return failures_ > 0 && (is_permanent_ || now - first_failure_ >= kPatience);
+  }
   /// For Retry-After: whole seconds until the next try, at least one.
   std::uint32_t retry_after_s(TimePoint now) const noexcept;
 

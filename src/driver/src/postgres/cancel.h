@@ -18,9 +18,9 @@ namespace athena::driver::postgres {
 /// What a request gets that was stopped on the way.
 Error cancelled_by(CancelReason reason);
 
-/// Sends CancelRequests. libpq does that blocking, on a connection of its own, and returns when the server has closed it:
-/// by then the signal was sent, so it can hit nothing that is sent later. Hence a thread, one for each client, started
-/// when it is first needed; it also takes other work that would stall a loop.
+/// Sends CancelRequests. libpq does that blocking, on a connection of its own, and returns when the server has closed
+/// it: by then the signal was sent, so it can hit nothing that is sent later. Hence a thread, one for each client,
+/// started when it is first needed; it also takes other work that would stall a loop.
 class Helper {
  public:
   /// Beyond, a job is refused: whoever wants to cancel then closes the connection instead.

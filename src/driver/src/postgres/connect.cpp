@@ -35,24 +35,60 @@ constexpr std::string_view kTrackedSettings =
 constexpr std::string_view kOwnSettings =
     "SET IntervalStyle TO 'postgres'; SET extra_float_digits TO 1; SET bytea_output TO 'hex'";
 
-constexpr std::array kLibpqVariables = {
-    "PGAPPNAME", "PGCHANNELBINDING", "PGCLIENTENCODING", "PGCONNECT_TIMEOUT", "PGDATABASE", "PGDATESTYLE", "PGGEQO",
-    "PGGSSDELEGATION", "PGGSSENCMODE", "PGGSSLIB", "PGHOST", "PGHOSTADDR", "PGKRBSRVNAME", "PGLOADBALANCEHOSTS",
-    "PGMAXPROTOCOLVERSION", "PGMINPROTOCOLVERSION", "PGOPTIONS", "PGPASSFILE", "PGPASSWORD", "PGPORT", "PGREQUIREAUTH",
-    "PGREQUIREPEER", "PGREQUIRESSL", "PGSERVICE", "PGSERVICEFILE", "PGSSLCERT", "PGSSLCERTMODE", "PGSSLCOMPRESSION",
-    "PGSSLCRL", "PGSSLCRLDIR", "PGSSLKEY", "PGSSLMAXPROTOCOLVERSION", "PGSSLMINPROTOCOLVERSION", "PGSSLMODE",
-    "PGSSLNEGOTIATION", "PGSSLROOTCERT", "PGSSLSNI", "PGSYSCONFDIR", "PGTARGETSESSIONATTRS", "PGTZ", "PGUSER"};
+constexpr std::array kLibpqVariables = {"PGAPPNAME",
+                                        "PGCHANNELBINDING",
+                                        "PGCLIENTENCODING",
+                                        "PGCONNECT_TIMEOUT",
+                                        "PGDATABASE",
+                                        "PGDATESTYLE",
+                                        "PGGEQO",
+                                        "PGGSSDELEGATION",
+                                        "PGGSSENCMODE",
+                                        "PGGSSLIB",
+                                        "PGHOST",
+                                        "PGHOSTADDR",
+                                        "PGKRBSRVNAME",
+                                        "PGLOADBALANCEHOSTS",
+                                        "PGMAXPROTOCOLVERSION",
+                                        "PGMINPROTOCOLVERSION",
+                                        "PGOPTIONS",
+                                        "PGPASSFILE",
+                                        "PGPASSWORD",
+                                        "PGPORT",
+                                        "PGREQUIREAUTH",
+                                        "PGREQUIREPEER",
+                                        "PGREQUIRESSL",
+                                        "PGSERVICE",
+                                        "PGSERVICEFILE",
+                                        "PGSSLCERT",
+                                        "PGSSLCERTMODE",
+                                        "PGSSLCOMPRESSION",
+                                        "PGSSLCRL",
+                                        "PGSSLCRLDIR",
+                                        "PGSSLKEY",
+                                        "PGSSLMAXPROTOCOLVERSION",
+                                        "PGSSLMINPROTOCOLVERSION",
+                                        "PGSSLMODE",
+                                        "PGSSLNEGOTIATION",
+                                        "PGSSLROOTCERT",
+                                        "PGSSLSNI",
+                                        "PGSYSCONFDIR",
+                                        "PGTARGETSESSIONATTRS",
+                                        "PGTZ",
+                                        "PGUSER"};
 
 std::unexpected<Error> failed(Code code, std::string text, std::string detail) {
   return fail(Error(code, std::move(text)).logged(std::move(detail)));
 }
 
-/// libpq's message for a refusal by the server ends in `: SQLSTATE` (PQERRORS_SQLSTATE), whatever the server's language.
+/// libpq's message for a refusal by the server ends in `: SQLSTATE` (PQERRORS_SQLSTATE), whatever the server's
+/// language.
 std::string_view refusal_state(std::string_view message) {
   while (!message.empty() && std::isspace(static_cast<unsigned char>(message.back()))) message.remove_suffix(1);
   if (message.size() < 7) return {};
   const std::string_view state = message.substr(message.size() - 5);
-  const bool looks_like_one = std::ranges::all_of(state, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
+  const bool looks_like_one =
+      std::ranges::all_of(state, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
   return looks_like_one && message[message.size() - 6] == ' ' ? state : std::string_view();
 }
 
@@ -168,13 +204,18 @@ Async<> wait_for(Loop& loop, int fd, bool readable, TimePoint deadline) {
 
 }  // namespace
 
-void Connection::CloseHandle::operator()(pg_conn* handle) const noexcept { PQfinish(handle); }
+void Connection::CloseHandle::operator()(pg_conn* handle) const noexcept {
+  PQfinish(handle);
+}
 
 Connection::Connection(Executor executor, Handle handle)
-    : handle_(std::move(handle)), wire_(executor, PQsocket(handle_.get()), static_cast<ssl_st*>(PQgetssl(handle_.get()))),
+    : handle_(std::move(handle)),
+      wire_(executor, PQsocket(handle_.get()), static_cast<ssl_st*>(PQgetssl(handle_.get()))),
       cancel_key_(PQgetCancel(handle_.get()), PQfreeCancel) {}
 
-Connection::~Connection() { close(); }
+Connection::~Connection() {
+  close();
+}
 
 void Connection::close() {
   if (!wire_.is_open()) return;
@@ -209,10 +250,12 @@ Result<Frame> Connection::received() {
     in_.drop_front(std::exchange(consumed_, 0));
     Frame frame = read_frame(in_.view());
     switch (frame.state) {
-      case Frame::State::incomplete: return frame;
+      case Frame::State::incomplete:
+        return frame;
       case Frame::State::broken:
         return failed(Code::connection_error, "The connection to the database was lost", "malformed message");
-      case Frame::State::complete: break;
+      case Frame::State::complete:
+        break;
     }
     consumed_ = frame.bytes;
     if (frame.type == MessageType::notice || frame.type == MessageType::parameter_status) continue;
@@ -247,7 +290,8 @@ Async<> Connection::run(std::string_view sql) {
   for (;;) {
     ATHENA_CO_TRY(const Frame frame, co_await receive());
     if (frame.type == MessageType::ready) co_return outcome;
-    if (frame.type == MessageType::error && outcome) outcome = fail(error_from_server(read_server_error(frame.body), {}));
+    if (frame.type == MessageType::error && outcome)
+      outcome = fail(error_from_server(read_server_error(frame.body), {}));
   }
 }
 
@@ -260,8 +304,10 @@ Async<> Connection::prepare_session(bool detect_pooler) {
   Result<> outcome;
   for (bool ready = false; !ready;) {
     ATHENA_CO_TRY(const Frame frame, co_await receive());
-    if (frame.type == MessageType::error && outcome) outcome = fail(error_from_server(read_server_error(frame.body), {}));
-    if (frame.type == MessageType::data_row && read_data_row(frame.body, cells) && cells.size() == 1 && cells[0]) pid = *cells[0];
+    if (frame.type == MessageType::error && outcome)
+      outcome = fail(error_from_server(read_server_error(frame.body), {}));
+    if (frame.type == MessageType::data_row && read_data_row(frame.body, cells) && cells.size() == 1 && cells[0])
+      pid = *cells[0];
     ready = frame.type == MessageType::ready;
   }
   if (!outcome) co_return outcome;
@@ -277,7 +323,8 @@ Async<std::unique_ptr<Connection>> connect(Loop& loop, const Target& target, Tim
   if (!handle) co_return failed(Code::connection_error, "The database could not be reached", "out of memory");
   PQsetErrorVerbosity(handle.get(), PQERRORS_SQLSTATE);
   PQsetNoticeProcessor(handle.get(), [](void*, const char*) {}, nullptr);  // not to stderr
-  PostgresPollingStatusType status = PQstatus(handle.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  PostgresPollingStatusType status =
+      PQstatus(handle.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED) co_return refused(PQerrorMessage(handle.get()));
     ATHENA_CO_TRY_VOID(co_await wait_for(loop, PQsocket(handle.get()), status == PGRES_POLLING_READING, deadline));
@@ -288,7 +335,8 @@ Async<std::unique_ptr<Connection>> connect(Loop& loop, const Target& target, Tim
     co_return failed(Code::connection_error, "The database could not be reached", "no descriptor or memory left");
   }
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(loop.executor(), deadline);
-  const auto preparing = std::make_shared<bool>(true);  // the timer may have expired, and not have run yet, when it ends
+  const auto preparing =
+      std::make_shared<bool>(true);  // the timer may have expired, and not have run yet, when it ends
   timer.async_wait([wire = &connection->wire(), preparing](boost::system::error_code error) {
     if (!error && *preparing) wire->interrupt();
   });

@@ -52,8 +52,8 @@ class Connection {
   /// Everything that was asked is answered.
   bool is_settled() const noexcept { return expected_ready_ == 0; }
 
-  /// The next message that matters. Notices are dropped, notifications go to on_notification, the transaction's status is
-  /// kept. Views are valid until the next call.
+  /// The next message that matters. Notices are dropped, notifications go to on_notification, the transaction's status
+  /// is kept. Views are valid until the next call.
   Async<Frame> receive();
   /// The same for what is here already: `incomplete` when the next message is not.
   Result<Frame> received();
@@ -94,8 +94,8 @@ Async<std::unique_ptr<Connection>> connect(Loop& loop, const Target& target, Tim
 /// Trying again within a second will not help: wrong password, no such database.
 bool is_permanent(const Error& error) noexcept;
 
-/// Removes the environment variables that libpq would obey (contract 2: none applies). Parameters cannot overrule PGSERVICE,
-/// PGOPTIONS and PGTZ, so all are unset: once, before the first connection.
+/// Removes the environment variables that libpq would obey (contract 2: none applies). Parameters cannot overrule
+/// PGSERVICE, PGOPTIONS and PGTZ, so all are unset: once, before the first connection.
 void forget_libpq_environment();
 
 }  // namespace athena::driver::postgres

@@ -13,7 +13,9 @@ namespace {
 constexpr std::string_view kForgetSession = "DISCARD ALL";
 constexpr std::string_view kRollback = "ROLLBACK";
 
-Error timed_out() { return Error(Code::statement_timeout, "The statement took longer than the request may"); }
+Error timed_out() {
+  return Error(Code::statement_timeout, "The statement took longer than the request may");
+}
 
 }  // namespace
 
@@ -68,7 +70,8 @@ Async<> Lease::run(std::string_view sql) {
   for (;;) {
     ATHENA_CO_TRY(const Frame frame, co_await receive());
     if (frame.type == MessageType::ready) co_return outcome;
-    if (frame.type == MessageType::error && outcome) outcome = fail(error_from_server(read_server_error(frame.body), {}));
+    if (frame.type == MessageType::error && outcome)
+      outcome = fail(error_from_server(read_server_error(frame.body), {}));
   }
 }
 
@@ -96,14 +99,19 @@ Async<> Lease::query(std::string_view sql, std::vector<query::Param> params, OnR
   for (;;) {
     ATHENA_CO_TRY(const Frame frame, co_await receive());
     if (frame.type == MessageType::ready) co_return outcome;
-    if (frame.type == MessageType::error && outcome) outcome = fail(error_from_server(read_server_error(frame.body), {}));
+    if (frame.type == MessageType::error && outcome)
+      outcome = fail(error_from_server(read_server_error(frame.body), {}));
     if (frame.type == MessageType::data_row && read_data_row(frame.body, cells)) on_row(cells);
   }
 }
 
 ExclusivePool::ExclusivePool(Runtime runtime, const Target& target, std::string_view masked_target, Budget& budget,
                              Helper& helper)
-    : runtime_(runtime), target_(target), masked_target_(masked_target), budget_(budget), helper_(helper),
+    : runtime_(runtime),
+      target_(target),
+      masked_target_(masked_target),
+      budget_(budget),
+      helper_(helper),
       backoff_(reinterpret_cast<std::uintptr_t>(this)) {}
 
 ExclusivePool::~ExclusivePool() = default;
@@ -135,9 +143,8 @@ Async<Lease> ExclusivePool::acquire(TimePoint deadline, Cancellation* cancellati
   waiter.cancellation = cancellation;
   waiters_.push_back(&waiter);
   if (!open_more(waiters_.size())) observe(driver::Event::Kind::pool_exhausted);
-  const Cancellation::Watch watch(cancellation, [this, &waiter] {
-    finish_waiter(waiter, cancelled_by(waiter.cancellation->reason()));
-  });
+  const Cancellation::Watch watch(
+      cancellation, [this, &waiter] { finish_waiter(waiter, cancelled_by(waiter.cancellation->reason())); });
   co_await waiter.ready.wait();
   if (waiter.error) co_return fail(std::move(*waiter.error));
   co_return Lease(this, waiter.got);
@@ -182,7 +189,8 @@ void ExclusivePool::finish_waiter(Waiter& waiter, Error why) {
 void ExclusivePool::refuse_waiters(TimePoint now) {
   const auto waiting = std::vector<Waiter*>(waiters_.begin(), waiters_.end());
   const bool says_why = last_failure_.code == Code::too_many_connections || is_permanent(last_failure_);
-  Error error = says_why ? last_failure_ : Error(Code::database_unavailable, "The database cannot be reached at present");
+  Error error =
+      says_why ? last_failure_ : Error(Code::database_unavailable, "The database cannot be reached at present");
   error.log_detail = last_error_;
   error.retry_after_s = backoff_.retry_after_s(now);
   for (Waiter* waiter : waiting) finish_waiter(*waiter, error);
@@ -255,8 +263,8 @@ Async<> ExclusivePool::make_clean(Exclusive& exclusive) {
   co_return Result<>();
 }
 
-/// Stops what runs. The connection is free when the server has closed the cancel's own connection, so that the signal can hit
-/// nothing that comes later, and has answered what was asked.
+/// Stops what runs. The connection is free when the server has closed the cancel's own connection, so that the signal
+/// can hit nothing that comes later, and has answered what was asked.
 Async<> ExclusivePool::settle(Exclusive& exclusive) {
   const auto delivered = exclusive.cancel_delivered = std::make_shared<athena::Event>();
   observe(driver::Event::Kind::statement_cancelled);
@@ -277,8 +285,8 @@ bool ExclusivePool::open_more(std::size_t wanted) {
     ++opening_;
     asio::co_spawn(
         runtime_.loop.executor(),
-        [](ExclusivePool* self, Budget::Place own) -> Task<> { co_await self->open_one(std::move(own)); }(this,
-                                                                                                           std::move(place)),
+        [](ExclusivePool* self, Budget::Place own) -> Task<> { co_await self->open_one(std::move(own)); }(
+                                                       this, std::move(place)),
         asio::detached);
   }
   return true;
@@ -349,7 +357,8 @@ bool ExclusivePool::close_idle() {
 
 Task<> ExclusivePool::stop() {
   stopping_ = true;
-  for (Waiter* waiter : std::vector<Waiter*>(waiters_.begin(), waiters_.end())) finish_waiter(*waiter, Error(Code::shutting_down));
+  for (Waiter* waiter : std::vector<Waiter*>(waiters_.begin(), waiters_.end()))
+    finish_waiter(*waiter, Error(Code::shutting_down));
   idle_.clear();
   std::vector<Exclusive*> running;
   for (Exclusive& leased : leased_) running.push_back(&leased);

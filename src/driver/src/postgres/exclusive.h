@@ -102,8 +102,11 @@ class ExclusivePool {
   void warm(std::uint32_t wanted);
   /// Closes one that has nothing to do; false: there is none.
   bool close_idle();
-  std::uint32_t open() const noexcept { return static_cast<std::uint32_t>(leased_.size() + idle_.size() + cleaning_.size()); }
+  std::uint32_t open() const noexcept {
+    return static_cast<std::uint32_t>(leased_.size() + idle_.size() + cleaning_.size());
+  }
   std::uint32_t busy() const noexcept { return static_cast<std::uint32_t>(leased_.size() + cleaning_.size()); }
+  bool is_usable(TimePoint now) const noexcept { return open() > 0 || !backoff_.is_down(now); }
   const std::string& last_error() const noexcept { return last_error_; }
   /// Interrupts what runs, and waits until all leases are back and closed.
   Task<> stop();

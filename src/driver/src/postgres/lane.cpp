@@ -33,7 +33,10 @@ bool is_orderly_end(const ServerError& error) noexcept {
 }  // namespace
 
 Lane::Lane(Loop& loop, std::unique_ptr<Connection> connection, Owner& owner)
-    : loop_(loop), owner_(owner), connection_(std::move(connection)), chunk_(new Chunk(kChunkBytes)),
+    : loop_(loop),
+      owner_(owner),
+      connection_(std::move(connection)),
+      chunk_(new Chunk(kChunkBytes)),
       last_used_(Clock::now()) {}
 
 void Lane::start() {
@@ -71,11 +74,12 @@ bool Lane::encode(LaneRequest& request) {
   const std::size_t before = out_.size();
   Encoder encoder(out_);
   Result<> encoded;
-  const bool is_pooled = connection_->is_pooled();
-  if (!is_pooled) request.prepared = cache_.find(request.question.sql);
+  // Behind a pooler the next transaction may be on another server, which knows no names of ours.
+  const bool is_unnamed = connection_->is_pooled() || request.goes_unnamed;
+  if (!is_unnamed) request.prepared = cache_.find(request.question.sql);
   request.prepares = !request.prepared;
-  if (is_pooled) {
-    request.prepared = std::make_shared<Prepared>();  // without a name: the next transaction may be on another server
+  if (is_unnamed) {
+    request.prepared = std::make_shared<Prepared>();
   } else if (request.prepares) {
     StatementCache::Added added = cache_.add(request.question.sql);
     request.prepared = std::move(added.statement);
@@ -111,7 +115,8 @@ void Lane::write() {
   if (out_.empty()) return;
   writing_ = true;
   asio::co_spawn(
-      loop_.executor(), [](std::shared_ptr<Lane> self) -> Task<> { co_await self->finish_writing(); }(shared_from_this()),
+      loop_.executor(),
+      [](std::shared_ptr<Lane> self) -> Task<> { co_await self->finish_writing(); }(shared_from_this()),
       asio::detached);
 }
 
@@ -194,24 +199,30 @@ bool Lane::handle(const Frame& frame, std::size_t begin) {
       if (read_ready(frame.body) != TransactionStatus::idle) return false;
       finish_head();
       return true;
-    case MessageType::parse_complete: head.parse_completed = true; return true;
+    case MessageType::parse_complete:
+      head.parse_completed = true;
+      return true;
     case MessageType::row_description:
-    case MessageType::no_data: return describe(frame);
-    case MessageType::error: return handle_error(frame);
+    case MessageType::no_data:
+      return describe(frame);
+    case MessageType::error:
+      return handle_error(frame);
     case MessageType::bind_complete:
     case MessageType::close_complete:
     case MessageType::parameter_description:
     case MessageType::empty_query:
     case MessageType::notice:
     case MessageType::notification:
-    case MessageType::parameter_status: return true;
+    case MessageType::parameter_status:
+      return true;
     case MessageType::copy_in:
     case MessageType::copy_out:
     case MessageType::copy_both:
     case MessageType::copy_data:
     case MessageType::copy_done:
     case MessageType::backend_key:
-    case MessageType::portal_suspended: return false;
+    case MessageType::portal_suspended:
+      return false;
   }
   return false;
 }
@@ -273,27 +284,29 @@ void Lane::finish_head() {
 
 /// The statement did not run, or was rolled back, for a reason that is not its own.
 bool Lane::may_send_again(LaneRequest& request) {
-  if (request.abandoned || request.gave_rows || request.attempts >= kMaxAttempts) return false;
+  if (request.abandoned || request.is_given_out || request.attempts >= kMaxAttempts) return false;
   const ServerError& error = *request.server_error;
   if (error.sqlstate == "57014" && fence_ != Fence::none && !request.cancel_sent) {
     owner_.cancel_absorbed();
     return true;
   }
-  const bool is_stale = needs_reprepare(error.sqlstate, error.message) && (!request.prepares || error.sqlstate == "42P05");
+  const bool is_stale =
+      needs_reprepare(error.sqlstate, error.message) && (!request.prepares || error.sqlstate == "42P05");
   if (!is_stale) return false;
   cache_.forget(*request.prepared);
+  request.goes_unnamed = true;
   owner_.prepared_again();
   return true;
 }
 
-/// A long answer begins to flow before its end; unless a cancel that may hit it is under way, for then it must stay whole,
-/// so that it can be sent again.
+/// A long answer begins to flow before its end; unless a cancel that may hit it is under way, for then it must stay
+/// whole, so that it can be sent again.
 void Lane::give_out_early() {
   if (closed_ || sent_.empty()) return;
   const LaneRequestPtr head = sent_.front();
   paused_ = head->held_bytes() > kMaxHeldBytes;
   if (head->abandoned || head->held_bytes() < kEarlyBytes) return;
-  if (fence_ == Fence::none || paused_ || head->gave_rows) head->ready.set();
+  if (fence_ == Fence::none || paused_ || head->is_given_out) head->ready.set();
 }
 
 void Lane::drained(const LaneRequest& request) {
@@ -329,7 +342,8 @@ void Lane::tick(TimePoint now) {
                             request->question.is_write ? "The write may or may not have happened" : ""));
   }
   if (closed_) return;
-  if (fence_ != Fence::none && now - cancel_began_ > kCancelPatience) return lose(lost("a cancel was not settled"), false);
+  if (fence_ != Fence::none && now - cancel_began_ > kCancelPatience)
+    return lose(lost("a cancel was not settled"), false);
   if (!sent_.empty() && sent_.front()->abandoned && head_ticks_ >= kCancelTicks) cancel_head(now);
   if (is_retiring_ && is_idle()) close();
 }
@@ -350,7 +364,9 @@ void Lane::cancel_head(TimePoint now) {
   if (!accepted) lose(lost("too many cancels wait"), false);
 }
 
-void Lane::close() { lose(lost("closed"), false); }
+void Lane::close() {
+  lose(lost("closed"), false);
+}
 
 void Lane::lose(Error why, bool ended_in_order) {
   if (std::exchange(closed_, true)) return;
@@ -362,7 +378,8 @@ void Lane::lose(Error why, bool ended_in_order) {
   for (const LaneRequestPtr& request : sent) {
     // Without its Sync nothing is committed; and a session that ended in order ended before the next statement.
     const bool was_written = request->end_byte <= written_bytes_;
-    const bool cannot_have_run = !was_written || (ended_in_order && !connection_->is_pooled() && !request->command_completed);
+    const bool cannot_have_run =
+        !was_written || (ended_in_order && !connection_->is_pooled() && !request->command_completed);
     request->lane = nullptr;
     if (!request->abandoned) owner_.orphaned(request, cannot_have_run ? Fate::not_run : Fate::unknown);
   }

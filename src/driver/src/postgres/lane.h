@@ -17,8 +17,8 @@
 namespace athena::driver::postgres {
 
 /// A connection that many autocommit statements share: each is a transaction of its own (one Sync each), they are sent
-/// without waiting for one another, and one write carries all that came up in a turn of the loop. Answers come in the same
-/// order. An error in one statement is that statement's alone.
+/// without waiting for one another, and one write carries all that came up in a turn of the loop. Answers come in the
+/// same order. An error in one statement is that statement's alone.
 class Lane : public std::enable_shared_from_this<Lane> {  // shared with its own reading and writing
  public:
   /// A turn of the loop may bring more; they wait their turn outside.

@@ -17,7 +17,8 @@ Error lost(bool is_write) {
     return Error(Code::connection_error, "The connection to the database was lost while it answered",
                  "Nothing was written; the request can be sent again");
   }
-  return Error(Code::write_outcome_unknown, "The connection to the database was lost: the write may or may not have happened",
+  return Error(Code::write_outcome_unknown,
+               "The connection to the database was lost: the write may or may not have happened",
                "Look whether it happened before sending it again, or send writes that may be repeated");
 }
 
@@ -25,7 +26,12 @@ Error lost(bool is_write) {
 
 Lanes::Lanes(Runtime runtime, const Target& target, std::string_view masked_target, Budget& budget, Helper& helper,
              Limits limits)
-    : runtime_(runtime), target_(target), masked_target_(masked_target), budget_(budget), helper_(helper), limits_(limits),
+    : runtime_(runtime),
+      target_(target),
+      masked_target_(masked_target),
+      budget_(budget),
+      helper_(helper),
+      limits_(limits),
       backoff_(reinterpret_cast<std::uintptr_t>(this)) {}
 
 Lanes::~Lanes() = default;
@@ -37,12 +43,12 @@ Async<LaneRequestPtr> Lanes::run(LaneRequest::Question question, Cancellation* c
   request->question = question;
   place(request);
   if (!request->ready.is_set()) {
-    const Cancellation::Watch watch(cancellation, [this, &request, cancellation] {
-      abandon(*request, cancelled_by(cancellation->reason()));
-    });
+    const Cancellation::Watch watch(
+        cancellation, [this, &request, cancellation] { abandon(*request, cancelled_by(cancellation->reason())); });
     co_await request->ready.wait();
   }
   if (request->error) co_return fail(std::move(*request->error));
+  request->is_given_out = true;  // the question goes with the caller's frame
   co_return request;
 }
 
@@ -51,7 +57,8 @@ Lane* Lanes::choose() {
   for (const Open& open : lanes_) {
     Lane& lane = *open.lane;
     if (!lane.accepts()) continue;
-    const bool is_better = !best || std::pair(lane.is_slow(), lane.in_hand()) < std::pair(best->is_slow(), best->in_hand());
+    const bool is_better =
+        !best || std::pair(lane.is_slow(), lane.in_hand()) < std::pair(best->is_slow(), best->in_hand());
     if (is_better) best = &lane;
   }
   return best;
@@ -81,7 +88,8 @@ void Lanes::unpark() {
 
 Error Lanes::unavailable(TimePoint now) const {
   const bool says_why = last_failure_.code == Code::too_many_connections || is_permanent(last_failure_);
-  Error error = says_why ? last_failure_ : Error(Code::database_unavailable, "The database cannot be reached at present");
+  Error error =
+      says_why ? last_failure_ : Error(Code::database_unavailable, "The database cannot be reached at present");
   error.log_detail = last_error_;
   error.retry_after_s = backoff_.retry_after_s(now);
   return error;
@@ -108,7 +116,8 @@ void Lanes::open_more(std::size_t wanted) {
     ++opening_;
     asio::co_spawn(
         runtime_.loop.executor(),
-        [](Lanes* self, Budget::Place own) -> Task<> { co_await self->open_one(std::move(own)); }(this, std::move(place)),
+        [](Lanes* self, Budget::Place own) -> Task<> { co_await self->open_one(std::move(own)); }(this,
+                                                                                                  std::move(place)),
         asio::detached);
   }
 }
@@ -148,7 +157,7 @@ void Lanes::lane_closed(Lane& lane, const Error& why) {
 void Lanes::orphaned(LaneRequestPtr request, Lane::Fate fate) {
   if (stopping_) return request->finish(Error(Code::shutting_down));
   const bool may_retry =
-      !request->gave_rows && request->attempts < kMaxAttempts &&
+      !request->is_given_out && request->attempts < kMaxAttempts &&
       (fate == Lane::Fate::not_run || (!request->question.is_write && !std::exchange(request->was_retried, true)));
   if (!may_retry) {
     const bool is_write = request->question.is_write && fate == Lane::Fate::unknown;
@@ -167,10 +176,12 @@ void Lanes::tick(TimePoint now) {
   }();
   for (const auto& lane : lanes) lane->tick(now);
   std::vector<LaneRequestPtr> late;
-  std::ranges::copy_if(parked_, std::back_inserter(late), [now](const LaneRequestPtr& r) { return r->question.deadline <= now; });
+  std::ranges::copy_if(parked_, std::back_inserter(late),
+                       [now](const LaneRequestPtr& r) { return r->question.deadline <= now; });
   for (const LaneRequestPtr& request : late) {
-    abandon(*request, lanes_.empty() ? unavailable(now)
-                                     : Error(Code::pool_timeout, "No connection to the database became free in time"));
+    abandon(*request, lanes_.empty() && backoff_.is_failing()
+                          ? unavailable(now)
+                          : Error(Code::pool_timeout, "No connection to the database became free in time"));
   }
   unpark();
   if (parked_.empty() || !lanes_.empty()) {
@@ -178,7 +189,8 @@ void Lanes::tick(TimePoint now) {
   } else if (!want_) {
     want_.emplace(budget_);
   }
-  const bool all_slow = std::ranges::all_of(lanes_, [](const Open& open) { return open.lane->is_slow() || !open.lane->accepts(); });
+  const bool all_slow =
+      std::ranges::all_of(lanes_, [](const Open& open) { return open.lane->is_slow() || !open.lane->accepts(); });
   if (!parked_.empty() || (!lanes_.empty() && all_slow)) {
     open_more(std::min(limits_.most, std::max(limits_.base, lanes_.size() + 1)));
   }
@@ -200,7 +212,8 @@ bool Lanes::close_idle() {
 }
 
 std::uint32_t Lanes::busy() const noexcept {
-  return static_cast<std::uint32_t>(std::ranges::count_if(lanes_, [](const Open& open) { return !open.lane->is_idle(); }));
+  return static_cast<std::uint32_t>(
+      std::ranges::count_if(lanes_, [](const Open& open) { return !open.lane->is_idle(); }));
 }
 
 Task<> Lanes::stop() {

@@ -31,7 +31,8 @@ class Lanes final : public Lane::Owner {
   static constexpr std::size_t kMaxParked = 10'000;
 
   /// All borrowed; they outlive the lanes.
-  Lanes(Runtime runtime, const Target& target, std::string_view masked_target, Budget& budget, Helper& helper, Limits limits);
+  Lanes(Runtime runtime, const Target& target, std::string_view masked_target, Budget& budget, Helper& helper,
+        Limits limits);
   ~Lanes() override;
 
   /// Sends the statement, and returns when it has ended or its first rows are there: then its columns are known.

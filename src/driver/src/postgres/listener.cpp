@@ -8,7 +8,10 @@
 namespace athena::driver::postgres {
 
 Listener::Listener(Runtime runtime, const Target& target, Shared& shared, std::function<void()> on_change)
-    : runtime_(runtime), target_(target), shared_(shared), on_change_(std::move(on_change)),
+    : runtime_(runtime),
+      target_(target),
+      shared_(shared),
+      on_change_(std::move(on_change)),
       backoff_(reinterpret_cast<std::uintptr_t>(this)) {}
 
 Listener::~Listener() = default;
@@ -22,12 +25,10 @@ void Listener::start() {
 }
 
 Task<> Listener::run() {
-  bool missed_some = false;
   while (!stopping_ && !is_useless_) {
     const Result<> ended = co_await listen();
     connection_.reset();
     if (stopping_ || is_useless_) break;
-    if (!std::exchange(missed_some, true)) on_change_();
     backoff_.failed(Clock::now(), !ended && is_permanent(ended.error()));
     may_try_.reset();
     co_await may_try_.wait();

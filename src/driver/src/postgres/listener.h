@@ -12,13 +12,14 @@
 
 namespace athena::driver::postgres {
 
-/// Listens for `NOTIFY athena_schema` on a connection of its own: one for each client, on whichever loop came first. Behind a
-/// pooler, or with very few connections allowed, there is none, and the schema is refreshed by time and by errors alone.
+/// Listens for `NOTIFY athena_schema` on a connection of its own: one for each client, on whichever loop came first.
+/// Behind a pooler, or with very few connections allowed, there is none, and the schema is refreshed by time and by
+/// errors alone.
 class Listener {
  public:
   static constexpr std::uint32_t kMinBudget = 4;
 
-  /// `on_change` runs for each notification, and when one may have been missed.
+  /// `on_change` runs for each notification, and whenever it begins to listen: one may have been missed.
   Listener(Runtime runtime, const Target& target, Shared& shared, std::function<void()> on_change);
   ~Listener();
 

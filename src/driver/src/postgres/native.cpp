@@ -26,7 +26,9 @@ bool has_kind(const SqlFacts& facts, StatementKind kind) {
   return std::ranges::find(facts.statements, kind) != facts.statements.end();
 }
 
-bool may_write(const SqlFacts& facts) { return facts.writes_anything() || facts.is_volatile; }
+bool may_write(const SqlFacts& facts) {
+  return facts.writes_anything() || facts.is_volatile;
+}
 
 std::vector<query::Param> to_params(const std::vector<query::Scalar>& scalars) {
   std::vector<query::Param> params;

@@ -79,7 +79,9 @@ bool is_server_message(char type) noexcept {
   return std::string_view("123ACDEGHIKnNSTtWZdcs").find(type) != std::string_view::npos;
 }
 
-bool has_nul(std::string_view text) noexcept { return text.find('\0') != std::string_view::npos; }
+bool has_nul(std::string_view text) noexcept {
+  return text.find('\0') != std::string_view::npos;
+}
 
 std::unexpected<Error> too_large() {
   return fail(Code::payload_too_large, "A value or a statement is longer than PostgreSQL takes (1 GiB)");
@@ -169,18 +171,42 @@ ServerError read_server_error(std::string_view body) {
     const std::string_view value = reader.text();
     if (!reader.good()) break;
     switch (type[0]) {
-      case 'S': if (error.severity.empty()) error.severity = value; break;
-      case 'V': error.severity = value; break;  // like 'S', but never translated
-      case 'C': error.sqlstate = value; break;
-      case 'M': error.message = value; break;
-      case 'D': error.detail = value; break;
-      case 'H': error.hint = value; break;
-      case 'P': error.position = value; break;
-      case 's': error.schema = value; break;
-      case 't': error.table = value; break;
-      case 'c': error.column = value; break;
-      case 'n': error.constraint = value; break;
-      case 'd': error.data_type = value; break;
+      case 'S':
+        if (error.severity.empty()) error.severity = value;
+        break;
+      case 'V':
+        error.severity = value;
+        break;  // like 'S', but never translated
+      case 'C':
+        error.sqlstate = value;
+        break;
+      case 'M':
+        error.message = value;
+        break;
+      case 'D':
+        error.detail = value;
+        break;
+      case 'H':
+        error.hint = value;
+        break;
+      case 'P':
+        error.position = value;
+        break;
+      case 's':
+        error.schema = value;
+        break;
+      case 't':
+        error.table = value;
+        break;
+      case 'c':
+        error.column = value;
+        break;
+      case 'n':
+        error.constraint = value;
+        break;
+      case 'd':
+        error.data_type = value;
+        break;
     }
   }
   return error;
@@ -273,10 +299,18 @@ void Encoder::describe_statement(std::string_view name) {
   text(name);
 }
 
-void Encoder::describe_portal() { out_.append(std::string_view("D\0\0\0\6P\0", 7)); }
-void Encoder::execute() { out_.append(std::string_view("E\0\0\0\x09\0\0\0\0\0", 10)); }  // no limit on rows
-void Encoder::sync() { out_.append(std::string_view("S\0\0\0\4", 5)); }
-void Encoder::terminate() { out_.append(std::string_view("X\0\0\0\4", 5)); }
+void Encoder::describe_portal() {
+  out_.append(std::string_view("D\0\0\0\6P\0", 7));
+}
+void Encoder::execute() {
+  out_.append(std::string_view("E\0\0\0\x09\0\0\0\0\0", 10));
+}  // no limit on rows
+void Encoder::sync() {
+  out_.append(std::string_view("S\0\0\0\4", 5));
+}
+void Encoder::terminate() {
+  out_.append(std::string_view("X\0\0\0\4", 5));
+}
 
 void Encoder::close_statement(std::string_view name) {
   head('C', name.size() + 2);

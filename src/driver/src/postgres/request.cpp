@@ -29,7 +29,6 @@ LaneRequest::Segment LaneRequest::take_rows() {
   Segment segment = std::move(segments_.front());
   segments_.erase(segments_.begin());  // a handful at most: see Lane::kMaxHeldBytes
   held_bytes_ = segments_.empty() ? 0 : held_bytes_ - std::min(held_bytes_, segment.end - segment.begin);
-  gave_rows = true;
   return segment;
 }
 
@@ -88,7 +87,7 @@ void RequestPool::give_back(std::unique_ptr<LaneRequest> request) {
   request->scratch.clear();
   request->lane = nullptr;
   request->attempts = 0;
-  request->finished = request->abandoned = request->was_retried = request->gave_rows = false;
+  request->goes_unnamed = request->finished = request->abandoned = request->was_retried = request->is_given_out = false;
   free_.push_back(std::move(request));
 }
 

@@ -28,11 +28,12 @@ namespace athena::driver::postgres {
 
 class Lane;
 
-/// Received bytes, which the streams of several requests look into. Counted without atomics: a lane and its streams belong
-/// to one loop.
+/// Received bytes, which the streams of several requests look into. Counted without atomics: a lane and its streams
+/// belong to one loop.
 class Chunk : public boost::intrusive_ref_counter<Chunk, boost::thread_unsafe_counter> {
  public:
-  explicit Chunk(std::size_t capacity) : bytes_(std::make_unique_for_overwrite<char[]>(capacity)), capacity_(capacity) {}
+  explicit Chunk(std::size_t capacity)
+      : bytes_(std::make_unique_for_overwrite<char[]>(capacity)), capacity_(capacity) {}
   char* data() noexcept { return bytes_.get(); }
   std::size_t capacity() const noexcept { return capacity_; }
 
@@ -42,8 +43,8 @@ class Chunk : public boost::intrusive_ref_counter<Chunk, boost::thread_unsafe_co
 };
 using ChunkPtr = boost::intrusive_ptr<Chunk>;
 
-/// A statement on its way through a lane, and its answer. Shared by the lane, which may have to read and discard an answer
-/// that nobody wants any more, and by whoever asked.
+/// A statement on its way through a lane, and its answer. Shared by the lane, which may have to read and discard an
+/// answer that nobody wants any more, and by whoever asked.
 class LaneRequest {
  public:
   /// The question is borrowed from the coroutine that asks, until it has the first rows or has given up: a request that
@@ -65,17 +66,18 @@ class LaneRequest {
   PreparedPtr prepared;  ///< what the columns are; set before `ready`
 
   // What the lane keeps about it.
-  Lane* lane = nullptr;             ///< that has it, borrowed; null: none, or no more
+  Lane* lane = nullptr;  ///< that has it, borrowed; null: none, or no more
   std::optional<ServerError> server_error;
-  std::uint64_t end_byte = 0;       ///< of all bytes ever sent on the lane: where this request ends
-  std::uint8_t attempts = 0;        ///< how often it was put onto a lane
-  bool was_retried = false;         ///< after a connection was lost under it: once
-  bool prepares = false;            ///< sent with Parse and Describe
+  std::uint64_t end_byte = 0;  ///< of all bytes ever sent on the lane: where this request ends
+  std::uint8_t attempts = 0;   ///< how often it was put onto a lane
+  bool was_retried = false;    ///< after a connection was lost under it: once
+  bool goes_unnamed = false;   ///< prepared once more, in one breath with its use: nothing can come between
+  bool prepares = false;       ///< sent with Parse and Describe
   bool parse_completed = false;
-  bool command_completed = false;   ///< it ran, though it may not have been committed
-  bool abandoned = false;           ///< nobody waits: the answer is discarded
+  bool command_completed = false;  ///< it ran, though it may not have been committed
+  bool abandoned = false;          ///< nobody waits: the answer is discarded
   bool cancel_sent = false;
-  bool gave_rows = false;           ///< rows left already: it cannot be sent again
+  bool is_given_out = false;  ///< somebody reads the rows: it cannot be sent again
 
   /// Complete messages in a chunk, rows and perhaps others between them.
   struct Segment {
@@ -143,8 +145,8 @@ class LaneStream final : public RowStream {
 
   LaneRequestPtr request_;
   Cancellation* cancellation_;
-  ChunkPtr given_out_;                        // the cells of the last batch are views into it
-  std::vector<ColumnInfo> own_columns_;       // if the keys are not those of the cached statement
+  ChunkPtr given_out_;                   // the cells of the last batch are views into it
+  std::vector<ColumnInfo> own_columns_;  // if the keys are not those of the cached statement
   const std::vector<ColumnInfo>* columns_;
 };
 

@@ -11,8 +11,8 @@
 
 namespace athena::driver::postgres {
 
-/// The picture of a database's tables that all loops share, and who loads the next one. Loads are numbered; one runs at a
-/// time, on whichever loop takes it. Thread-safe.
+/// The picture of a database's tables that all loops share, and who loads the next one. Loads are numbered; one runs at
+/// a time, on whichever loop takes it. Thread-safe.
 class SchemaCell {
  public:
   /// At most this often because of an error that a stale picture may explain.

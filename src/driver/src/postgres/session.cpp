@@ -26,26 +26,34 @@ Lanes::Limits lane_limits(const Target& target) {
   return {.base = base, .most = std::clamp<std::size_t>(most / 4, base, 8)};
 }
 
-query::PrintOptions print_options(const Call& call) { return {query::Flavor::postgres, call.names}; }
+query::PrintOptions print_options(const Call& call) {
+  return {query::Flavor::postgres, call.names};
+}
 
-bool is_write(const query::Statement& statement) noexcept { return !std::holds_alternative<query::Select>(statement); }
+bool is_write(const query::Statement& statement) noexcept {
+  return !std::holds_alternative<query::Select>(statement);
+}
 
 bool has_ddl(const SqlFacts& facts) noexcept {
   return std::ranges::find(facts.statements, StatementKind::ddl) != facts.statements.end();
 }
 
 bool may_be_stale(const Error& error) noexcept {
-  return error.code == Code::undefined_table || error.code == Code::undefined_column || error.code == Code::undefined_object;
+  return error.code == Code::undefined_table || error.code == Code::undefined_column ||
+         error.code == Code::undefined_object;
 }
 
 std::unexpected<Error> unexpected_answer() {
-  return fail(Error(Code::internal_error).logged("the database's answer has another form than its statement asked for"));
+  return fail(
+      Error(Code::internal_error).logged("the database's answer has another form than its statement asked for"));
 }
 
 }  // namespace
 
 PostgresBackend::PostgresBackend(Target target, std::shared_ptr<Shared> shared, Runtime runtime)
-    : target_(std::move(target)), shared_(std::move(shared)), runtime_(runtime),
+    : target_(std::move(target)),
+      shared_(std::move(shared)),
+      runtime_(runtime),
       lanes_(runtime, target_, shared_->masked_target, shared_->budget, shared_->helper, lane_limits(target_)),
       pool_(runtime, target_, shared_->masked_target, shared_->budget, shared_->helper),
       listener_(runtime, target_, *shared_,
@@ -91,7 +99,8 @@ Async<std::unique_ptr<RowStream>> PostgresBackend::execute(query::Statement stat
   }
 }
 
-Async<std::unique_ptr<RowStream>> PostgresBackend::run_exclusive(const query::Printed& printed, bool writes, Call call) {
+Async<std::unique_ptr<RowStream>> PostgresBackend::run_exclusive(const query::Printed& printed, bool writes,
+                                                                 Call call) {
   for (bool again = false;; again = true) {
     ATHENA_CO_TRY(Lease lease, co_await pool_.acquire(call.deadline, call.cancellation));
     ExclusiveStream::Options options;
@@ -128,8 +137,10 @@ Async<std::uint64_t> PostgresBackend::count(query::Select select, query::Count k
   if (!has_schema()) ATHENA_CO_TRY_VOID(co_await wait_for_schema(shared_->schema.join(), call));
   switch (kind) {
     case query::Count::none:
-    case query::Count::exact: break;
-    case query::Count::planned: co_return co_await count_planned(std::move(select), call);
+    case query::Count::exact:
+      break;
+    case query::Count::planned:
+      co_return co_await count_planned(std::move(select), call);
     case query::Count::estimated: {
       const query::TableDef* table = schema_->find(select.from.schema, select.from.name, call.names);
       double estimate = table && select.where.empty() ? table->estimated_rows : -1;
@@ -210,11 +221,13 @@ Async<std::vector<ConstraintInfo>> PostgresBackend::constraints(Call call) {
   co_return builder.finish();
 }
 
-Result<SqlFacts> PostgresBackend::analyze(std::string_view text) const { return analyze_sql(text); }
+Result<SqlFacts> PostgresBackend::analyze(std::string_view text) const {
+  return analyze_sql(text);
+}
 
 Health PostgresBackend::health() const {
   Health health;
-  health.usable = !stopping_ && lanes_.is_usable(Clock::now());
+  health.usable = !stopping_ && lanes_.is_usable(Clock::now()) && pool_.is_usable(Clock::now());
   health.connections = lanes_.open() + pool_.open();
   health.busy = lanes_.busy() + pool_.busy();
   health.last_error = lanes_.last_error().empty() ? pool_.last_error() : lanes_.last_error();
@@ -278,20 +291,17 @@ Task<bool> PostgresBackend::refreshed_after(const Error& error, Call call) {
 
 void PostgresBackend::begin_loads() {
   if (stopping_) return;
-  const auto number = shared_->schema.begin(Clock::now());
-  if (!number) return;
+  if (!shared_->schema.begin(Clock::now())) return;
   ++loading_;
   asio::co_spawn(
-      runtime_.loop.executor(),
-      [](PostgresBackend* self, std::uint64_t load) -> Task<> { co_await self->load(load); }(this, *number),
-      asio::detached);
+      runtime_.loop.executor(), [](PostgresBackend* self) -> Task<> { co_await self->load(); }(this), asio::detached);
 }
 
-Task<> PostgresBackend::load(std::uint64_t number) {
+Task<> PostgresBackend::load() {
   auto loaded = co_await load_schema();
   const bool is_good = loaded.has_value();
-  runtime_.observer.observe({is_good ? Event::Kind::schema_loaded : Event::Kind::schema_load_failed, shared_->masked_target,
-                             is_good ? std::string() : loaded.error().log_detail, number});
+  runtime_.observer.observe({is_good ? Event::Kind::schema_loaded : Event::Kind::schema_load_failed,
+                             shared_->masked_target, is_good ? std::string() : loaded.error().log_detail});
   shared_->schema.end(Clock::now(), std::move(loaded));
   wake_schema_waiters(Clock::now());
   --loading_;
@@ -311,7 +321,8 @@ Async<PostgresBackend::SchemaPtr> PostgresBackend::load_schema() {
     ATHENA_CO_TRY_VOID(co_await lease.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
     const auto queries = schema_queries();
     for (std::size_t i = 0; i < queries.size(); ++i) {
-      ATHENA_CO_TRY_VOID(co_await lease.query(queries[i], {}, [&work, i](auto cells) { work->builder.add_row(i, cells); }));
+      ATHENA_CO_TRY_VOID(
+          co_await lease.query(queries[i], {}, [&work, i](auto cells) { work->builder.add_row(i, cells); }));
     }
     ATHENA_CO_TRY_VOID(co_await lease.run("COMMIT"));
   }

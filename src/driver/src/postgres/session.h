@@ -50,7 +50,7 @@ class PostgresBackend final : public Backend {
   /// Whether the error may come from a stale schema, and a newer one is there now.
   Task<bool> refreshed_after(const Error& error, Call call);
   void begin_loads();
-  Task<> load(std::uint64_t number);
+  Task<> load();
   Async<SchemaPtr> load_schema();
   void wake_schema_waiters(TimePoint now);
 

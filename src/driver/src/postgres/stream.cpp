@@ -27,7 +27,8 @@ Error copy_refused() {
 /// What an error means for a write that was on its way to be committed.
 Error outcome_unknown(Error error) {
   if (error.code != Code::connection_error) return error;
-  return Error(Code::write_outcome_unknown, "The connection to the database was lost: the write may or may not have happened",
+  return Error(Code::write_outcome_unknown,
+               "The connection to the database was lost: the write may or may not have happened",
                "Look whether it happened before sending it again")
       .logged(std::move(error.log_detail));
 }
@@ -53,7 +54,8 @@ Result<> refuse_copying(const Frame& frame, Connection& connection) {
   return {};
 }
 
-bool ResultColumns::read(std::string_view row_description, const query::Schema* schema, const std::vector<std::string>& keys) {
+bool ResultColumns::read(std::string_view row_description, const query::Schema* schema,
+                         const std::vector<std::string>& keys) {
   auto fields = read_row_description(row_description);
   if (!fields) return false;
   for (std::size_t i = 0; i < fields->size(); ++i) {
@@ -213,8 +215,9 @@ Async<std::unique_ptr<RowStream>> run_guarded(Lease lease, const query::Printed&
   if (error) co_return fail(std::move(*error));
   if (std::max(affected, row_count) > most) {
     ATHENA_CO_TRY_VOID(co_await lease.run("ROLLBACK"));
-    co_return fail(Error(Code::too_many_affected, std::to_string(std::max(affected, row_count)) + " rows would change, " +
-                                                      std::to_string(most) + " are allowed; nothing was changed")
+    co_return fail(Error(Code::too_many_affected, std::to_string(std::max(affected, row_count)) +
+                                                      " rows would change, " + std::to_string(most) +
+                                                      " are allowed; nothing was changed")
                        .with("affected", std::to_string(std::max(affected, row_count)))
                        .with("max_affected", std::to_string(most)));
   }

@@ -24,20 +24,21 @@ struct ResultColumns {
   std::vector<ColumnFormat> formats;
   std::vector<ColumnInfo> infos;
 
-  /// Types that are not built in are looked up in `schema`, which may be null. `keys`: names to give; empty: the server's.
-  /// False: not a RowDescription.
+  /// Types that are not built in are looked up in `schema`, which may be null. `keys`: names to give; empty: the
+  /// server's. False: not a RowDescription.
   bool read(std::string_view row_description, const query::Schema* schema, const std::vector<std::string>& keys);
 };
 
 /// Where a statement stands in what the caller wrote, for error positions.
 struct CallerText {
-  std::string text;                  ///< empty: the statement is ours
+  std::string text;                 ///< empty: the statement is ours
   std::size_t statement_begin = 0;  ///< in bytes
   /// The error as the caller may see it.
   Error explain(ServerError error) const;
 };
 
-/// The rows of one statement on a connection of its own, straight from the socket: who reads slowly makes the server wait.
+/// The rows of one statement on a connection of its own, straight from the socket: who reads slowly makes the server
+/// wait.
 class ExclusiveStream final : public RowStream {
  public:
   struct Options {
@@ -48,11 +49,11 @@ class ExclusiveStream final : public RowStream {
     std::function<void()> on_end;           ///< when all is done, and well
     std::uint64_t statements = 1;
     std::uint64_t affected_before = 0;
-    bool is_write = false;                  ///< an answer that is lost leaves its outcome unknown
+    bool is_write = false;  ///< an answer that is lost leaves its outcome unknown
   };
   /// Sends the statement, and returns when its columns are known.
-  static Async<std::unique_ptr<RowStream>> start(Lease lease, std::string_view sql, std::span<const query::Param> params,
-                                                 Options options);
+  static Async<std::unique_ptr<RowStream>> start(Lease lease, std::string_view sql,
+                                                 std::span<const query::Param> params, Options options);
 
   ExclusiveStream(Lease lease, Options options) : lease_(std::move(lease)), options_(std::move(options)) {}
   std::span<const ColumnInfo> columns() const noexcept override { return columns_.infos; }
@@ -98,8 +99,8 @@ class HeldStream final : public RowStream {
 /// Errors: too_many_affected; result_too_large for more rows than can be held until it is known.
 Async<std::unique_ptr<RowStream>> run_guarded(Lease lease, const query::Printed& printed, std::uint64_t most);
 
-/// Copying is a conversation that a gateway cannot have: a message that begins one is answered as the server needs it, and
-/// becomes unsupported_statement. Other messages pass.
+/// Copying is a conversation that a gateway cannot have: a message that begins one is answered as the server needs it,
+/// and becomes unsupported_statement. Other messages pass.
 Result<> refuse_copying(const Frame& frame, Connection& connection);
 
 }  // namespace athena::driver::postgres

@@ -10,10 +10,14 @@ TlsOutcome outcome(ssl_st* session, int result, std::size_t bytes) noexcept {
   using Kind = TlsOutcome::Kind;
   if (result > 0) return {Kind::done, bytes};
   switch (SSL_get_error(session, result)) {
-    case SSL_ERROR_WANT_READ: return {Kind::want_read, 0};
-    case SSL_ERROR_WANT_WRITE: return {Kind::want_write, 0};
-    case SSL_ERROR_ZERO_RETURN: return {Kind::closed, 0};
-    default: return {Kind::broken, 0};
+    case SSL_ERROR_WANT_READ:
+      return {Kind::want_read, 0};
+    case SSL_ERROR_WANT_WRITE:
+      return {Kind::want_write, 0};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Kind::closed, 0};
+    default:
+      return {Kind::broken, 0};
   }
 }
 

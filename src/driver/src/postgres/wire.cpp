@@ -53,11 +53,18 @@ Async<std::size_t> Wire::read_tls(char* into, std::size_t bytes) {
     if (!socket_.is_open()) co_return lost("closed");
     const TlsOutcome outcome = tls_read(tls_, into, bytes);
     switch (outcome.kind) {
-      case TlsOutcome::Kind::done: co_return outcome.bytes;
-      case TlsOutcome::Kind::want_read: ATHENA_CO_TRY_VOID(co_await wait(Socket::wait_read)); break;
-      case TlsOutcome::Kind::want_write: ATHENA_CO_TRY_VOID(co_await wait(Socket::wait_write)); break;
-      case TlsOutcome::Kind::closed: co_return lost("end of the TLS session");
-      case TlsOutcome::Kind::broken: co_return lost("broken TLS session");
+      case TlsOutcome::Kind::done:
+        co_return outcome.bytes;
+      case TlsOutcome::Kind::want_read:
+        ATHENA_CO_TRY_VOID(co_await wait(Socket::wait_read));
+        break;
+      case TlsOutcome::Kind::want_write:
+        ATHENA_CO_TRY_VOID(co_await wait(Socket::wait_write));
+        break;
+      case TlsOutcome::Kind::closed:
+        co_return lost("end of the TLS session");
+      case TlsOutcome::Kind::broken:
+        co_return lost("broken TLS session");
     }
   }
 }
@@ -69,11 +76,14 @@ Result<std::size_t> Wire::try_write(std::string_view bytes) {
     const TlsOutcome outcome = tls_write(tls_, bytes.data(), bytes.size());
     tls_write_wants_read_ = outcome.kind == TlsOutcome::Kind::want_read;
     switch (outcome.kind) {
-      case TlsOutcome::Kind::done: return outcome.bytes;
+      case TlsOutcome::Kind::done:
+        return outcome.bytes;
       case TlsOutcome::Kind::want_read:
-      case TlsOutcome::Kind::want_write: return 0;
+      case TlsOutcome::Kind::want_write:
+        return 0;
       case TlsOutcome::Kind::closed:
-      case TlsOutcome::Kind::broken: return lost("broken TLS session");
+      case TlsOutcome::Kind::broken:
+        return lost("broken TLS session");
     }
   }
   for (;;) {

@@ -95,21 +95,20 @@ int Authorizer::decide(int action, std::string_view third, std::string_view four
     case SQLITE_CREATE_TABLE:
     case SQLITE_DROP_TABLE:
     case SQLITE_CREATE_VIEW:
-    case SQLITE_DROP_VIEW: return define(third);
+    case SQLITE_DROP_VIEW: return define(third, schema);
     case SQLITE_CREATE_INDEX:
     case SQLITE_DROP_INDEX:
     case SQLITE_CREATE_TRIGGER:
-    case SQLITE_DROP_TRIGGER:
-    case SQLITE_ALTER_TABLE: return define(fourth);
+    case SQLITE_DROP_TRIGGER: return define(fourth, schema);
+    case SQLITE_ALTER_TABLE: return define(fourth, third);
     case SQLITE_CREATE_VTABLE:
     case SQLITE_DROP_VTABLE:
       if (!contains(kModules, fourth)) {
         return refuse(Code::insufficient_privilege, "Module '" + std::string(fourth) + "' is not allowed here");
       }
-      return define(third);
+      return define(third, schema);
     case SQLITE_ANALYZE:
     case SQLITE_REINDEX:
-      if (mode_ == Mode::caller_read_only) return refuse(Code::read_only_violation, "The statement would write");
       set_kind(StatementKind::utility);
       return SQLITE_OK;
     case SQLITE_PRAGMA: return pragma(third, fourth);
@@ -121,19 +120,14 @@ int Authorizer::decide(int action, std::string_view third, std::string_view four
     case SQLITE_ATTACH:
     case SQLITE_DETACH:
       return refuse(Code::unsupported_statement, "Other database files cannot be attached or detached here");
-    default:  // the CREATE_TEMP and DROP_TEMP family, and what later versions of SQLite may add
-      return refuse(Code::unsupported_statement, "Temporary tables, views, indexes and triggers are not supported here",
-                    "They would be seen by whoever uses the connection next");
+    default: return refuse_temporary();  // the CREATE_TEMP and DROP_TEMP family, and what later versions may add
   }
 }
 
 int Authorizer::write(StatementKind kind, std::string_view table, std::string_view schema, bool in_trigger) {
   // The schema table is written as a consequence of DDL alone, and then a call of its own says of what.
   if (is_schema_table(table)) return SQLITE_OK;
-  if (text::iequals(schema, "temp")) {
-    return refuse(Code::unsupported_statement, "Temporary tables are not supported here");
-  }
-  if (mode_ == Mode::caller_read_only) return refuse(Code::read_only_violation, "The statement would write");
+  if (text::iequals(schema, "temp")) return refuse_temporary();
   if (is_internal(table)) {
     facts_.writes_internal = true;
     return SQLITE_OK;
@@ -143,8 +137,8 @@ int Authorizer::write(StatementKind kind, std::string_view table, std::string_vi
   return SQLITE_OK;
 }
 
-int Authorizer::define(std::string_view table) {
-  if (mode_ == Mode::caller_read_only) return refuse(Code::read_only_violation, "The statement would write");
+int Authorizer::define(std::string_view table, std::string_view schema) {
+  if (text::iequals(schema, "temp")) return refuse_temporary();
   set_kind(StatementKind::ddl);
   add(facts_.writes, table);
   return SQLITE_OK;
@@ -158,6 +152,11 @@ int Authorizer::pragma(std::string_view name, std::string_view argument) {
   }
   if (!facts_.kind) facts_.kind = StatementKind::utility;
   return SQLITE_OK;
+}
+
+int Authorizer::refuse_temporary() {
+  return refuse(Code::unsupported_statement, "Temporary tables, views, indexes and triggers are not supported here",
+                "They would be seen by whoever uses the connection next");
 }
 
 int Authorizer::refuse(Code code, std::string text, std::string hint) {

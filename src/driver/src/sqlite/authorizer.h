@@ -29,9 +29,8 @@ struct StatementFacts {
 class Authorizer {
  public:
   enum class Mode : std::uint8_t {
-    trusted,           ///< our own statements
-    caller,            ///< raw SQL
-    caller_read_only,  ///< raw SQL that promised not to write
+    trusted,  ///< our own statements
+    caller,   ///< raw SQL
   };
 
   /// Installs itself; must live as long as `db`.
@@ -53,8 +52,9 @@ class Authorizer {
                       const char* trigger) noexcept;
   int decide(int action, std::string_view third, std::string_view fourth, std::string_view schema, bool in_trigger);
   int write(StatementKind kind, std::string_view table, std::string_view schema, bool in_trigger);
-  int define(std::string_view table);
+  int define(std::string_view table, std::string_view schema);
   int pragma(std::string_view name, std::string_view argument);
+  int refuse_temporary();
   int refuse(Code code, std::string text, std::string hint = {});
   void set_kind(StatementKind kind);
 

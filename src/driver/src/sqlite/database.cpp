@@ -12,6 +12,8 @@
 
 #include <athena/base/text.h>
 
+#include "sqlite/tokens.h"
+
 namespace athena::driver::sqlite {
 namespace {
 
@@ -66,6 +68,14 @@ int on_busy(void* context, int) noexcept {
 std::size_t parameter_number(const char* name) {
   if (!name || (*name != '$' && *name != '?')) return 0;
   return static_cast<std::size_t>(text::parse_u64(name + 1).value_or(0));
+}
+
+bool has_question_mark(sqlite3_stmt* statement) {
+  Tokens tokens(sqlite3_sql(statement));
+  for (std::string_view token = tokens.next(); !token.empty(); token = tokens.next()) {
+    if (token == "?") return true;
+  }
+  return false;
 }
 
 int bind_text(sqlite3_stmt* statement, int index, std::string_view value) {
@@ -249,6 +259,10 @@ Result<> bind_native(sqlite3_stmt* statement, std::span<const query::Scalar> par
     if (number == 0) {
       return fail(Code::invalid_parameter, "Parameter '" + std::string(name) + "' has a name",
                   "Write $1, $2 … or ?1, ?2 …");
+    }
+    // ?1 and a $2 that comes first are one parameter to SQLite, which numbers what begins with $ as it meets it.
+    if (name && *name == '$' && number != static_cast<std::size_t>(index) && has_question_mark(statement)) {
+      return fail(Code::invalid_parameter, "The query uses parameters of two kinds", "Write all as $1, or all as ?1");
     }
     if (number > params.size()) {
       return fail(Code::invalid_parameter, "The query uses parameter " + std::to_string(number) + ", but there are " +

@@ -77,6 +77,7 @@ class Job : public std::enable_shared_from_this<Job> {
   bool done_ = true;
   void wake_all();
   std::vector<athena::Event*> waiters_;  ///< in the frames of wait()
+  std::vector<athena::Event*> waking_;   ///< those of them that are being woken
 };
 
 /// Why a wait ended without an answer.

@@ -7,13 +7,21 @@
 
 #include <athena/base/text.h>
 
+#include "sqlite/tokens.h"
+
 namespace athena::driver::sqlite {
 namespace {
 
 /// A table or a view: what is not a name of WITH, which the authorizer reports too.
-bool is_relation(sqlite3* db, const std::string& name) {
-  return sqlite3_table_column_metadata(db, nullptr, name.c_str(), nullptr, nullptr, nullptr, nullptr, nullptr,
-                                       nullptr) == SQLITE_OK;
+bool is_relation(Connection& connection, std::string_view name) {
+  constexpr std::string_view kFind =
+      "SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE";
+  const Result<Prepared*> prepared = connection.prepare(kFind);
+  if (!prepared) return true;
+  sqlite3_stmt* statement = (*prepared)->handle.get();
+  const ResetStatement reset(statement);
+  sqlite3_bind_text64(statement, 1, name.data(), name.size(), SQLITE_STATIC, SQLITE_UTF8);
+  return sqlite3_step(statement) == SQLITE_ROW;
 }
 
 void add_tables(std::vector<query::Table>& tables, const std::vector<std::string>& names) {
@@ -22,11 +30,11 @@ void add_tables(std::vector<query::Table>& tables, const std::vector<std::string
   }
 }
 
-void collect(SqlFacts& facts, sqlite3* db, const NativeStatement& statement) {
+void collect(SqlFacts& facts, Connection& connection, const NativeStatement& statement) {
   const StatementKind kind = statement.facts.kind.value_or(StatementKind::utility);
   facts.statements.push_back(kind);
   for (const std::string& name : statement.facts.reads) {
-    if (is_relation(db, name)) add_tables(facts.reads, {name});
+    if (is_relation(connection, name)) add_tables(facts.reads, {name});
   }
   add_tables(facts.writes, statement.facts.writes);
 }
@@ -35,7 +43,7 @@ void collect(SqlFacts& facts, sqlite3* db, const NativeStatement& statement) {
 
 NativeText::NativeText(Connection& connection, const std::string& text, bool read_only)
     : connection_(connection), text_(text), read_only_(read_only) {
-  connection_.authorizer().set_mode(read_only ? Authorizer::Mode::caller_read_only : Authorizer::Mode::caller);
+  connection_.authorizer().set_mode(Authorizer::Mode::caller);
 }
 
 NativeText::~NativeText() { connection_.authorizer().set_mode(Authorizer::Mode::trusted); }
@@ -76,6 +84,7 @@ Result<NativeStatement> NativeText::judge(StatementHandle handle, std::size_t be
     facts.reads.insert(facts.reads.end(), facts.writes.begin(), facts.writes.end());
     facts.writes.clear();
     facts.kind = StatementKind::utility;
+    statement.writes = false;
     return statement;
   }
   const bool is_internal_work = facts.kind == StatementKind::ddl || facts.kind == StatementKind::utility;
@@ -83,8 +92,11 @@ Result<NativeStatement> NativeText::judge(StatementHandle handle, std::size_t be
     return fail(Code::insufficient_privilege, "Tables of SQLite itself cannot be written");
   }
   if (statement.writes && !facts.kind) {
-    return fail(Code::unsupported_statement, "This statement cannot be run here",
-                "VACUUM and its kin cannot run inside a transaction");
+    // Two things are not told to the authorizer: VACUUM, and DDL that finds nothing to do (IF NOT EXISTS).
+    if (text::iequals(Tokens(text_.c_str() + begin).next(), "VACUUM")) {
+      return fail(Code::unsupported_statement, "VACUUM cannot be run here", "It cannot run inside a transaction");
+    }
+    facts.kind = StatementKind::ddl;
   }
   if (statement.writes && read_only_) return fail(Code::read_only_violation, "The statement would write");
   return statement;
@@ -105,7 +117,7 @@ Result<SqlFacts> analyze_text(Connection& connection, const std::string& text) {
     if (!next) return fail(std::move(next).error());
     if (!*next) return facts;
     has_ddl = has_ddl || (*next)->facts.kind == StatementKind::ddl;
-    collect(facts, connection.handle(), **next);
+    collect(facts, connection, **next);
   }
 }
 

@@ -90,12 +90,13 @@ Async<> run_ready(RequestContext& context, Services& services) {
 
 Async<> run_docs(RequestContext& context, Services&) {
   context.exchange.set_status(308);
-  context.exchange.add_header("Location", context.settings().docs_url);
+  const std::string& url = context.settings().docs_url;
+  context.exchange.add_header("Location", url.empty() ? std::string_view("/openapi.yaml") : std::string_view(url));
   co_return Result<>{};
 }
 
 Async<> run_openapi(RequestContext& context, Services&) {
-  context.exchange.add_header("Content-Type", "application/yaml");
+  context.exchange.add_header("Content-Type", "application/yaml; charset=utf-8");
   context.body().append(context.settings().openapi);
   co_return Result<>{};
 }

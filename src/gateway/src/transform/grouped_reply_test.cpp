@@ -34,6 +34,15 @@ class GrouperTest : public ::testing::Test {
     return testing::run(loop_, write(testing::rows_of({"who", "sum"}, std::move(cells)), limit));
   }
 
+  /// summary() of other columns, under settings_.
+  std::string group_columns(std::vector<std::string> columns, std::vector<Cell> cells) {
+    auto snapshot = std::make_shared<Snapshot>();
+    snapshot->settings = settings_;
+    context_.snapshot = std::move(snapshot);
+    grouping_.rows = false;
+    return summary_of(testing::run(loop_, write(testing::rows_of(std::move(columns), std::move(cells)), UINT64_MAX)));
+  }
+
   Async<std::string> write(testing::FakeResult result, std::uint64_t limit) {
     exchange_.reset_response();
     auto database = std::make_shared<testing::FakeDatabase>();
@@ -54,7 +63,10 @@ class GrouperTest : public ::testing::Test {
   /// Label and aggregation of each group.
   std::string summary(std::vector<Cell> cells) {
     grouping_.rows = false;
-    const auto whole = group(std::move(cells));
+    return summary_of(group(std::move(cells)));
+  }
+
+  static std::string summary_of(const Result<std::string>& whole) {
     if (!whole) return whole.error().error;
     std::string short_form;
     const auto document = json::Document::parse(*whole);
@@ -72,6 +84,7 @@ class GrouperTest : public ::testing::Test {
 
   Loop loop_;
   Silent observer_;
+  Settings settings_;
   query::Grouping grouping_;
   bool compact_ = false;
   bool more_ = false;
@@ -196,11 +209,36 @@ TEST_F(GrouperTest, rows_beyond_the_limit_are_cut_and_said_to_be) {
 
 TEST_F(GrouperTest, more_rows_than_can_be_held_are_refused) {
   std::vector<Cell> cells;
-  for (std::uint64_t i = 0; i <= Grouper::kMaxRows; ++i) {
+  for (std::uint64_t i = 0; i <= Settings().post_processing_max_rows; ++i) {
     cells.push_back(text("a"));
     cells.push_back(Cell::integer(1));
   }
   EXPECT_EQ(group(std::move(cells)).error().code, Code::result_too_large);
+}
+
+TEST_F(GrouperTest, an_exact_name_wins_over_one_that_differs_in_case) {
+  EXPECT_EQ(group_columns({"WHO", "who", "sum"}, {text("loud"), text("exact"), Cell::integer(1)}), "exact=1 ");
+  EXPECT_EQ(group_columns({"WHO", "sum"}, {text("loud"), Cell::integer(1)}), "loud=1 ");
+}
+
+TEST_F(GrouperTest, camel_case_names_are_converted_only_if_the_switch_is_on) {
+  grouping_.group_by = "userId";
+  EXPECT_EQ(group_columns({"user_id", "sum"}, {text("a"), Cell::integer(1)}),
+            "Post-processing failure: Missing group_by column 'userId'");
+  settings_.camel_to_snake = true;
+  EXPECT_EQ(group_columns({"user_id", "sum"}, {text("a"), Cell::integer(1)}), "a=1 ");
+}
+
+TEST_F(GrouperTest, truth_and_bytes_are_no_times) {
+  constexpr std::string_view kError =
+      "Post-processing failure: Value must be a string (RFC3339/datetime) or number (unix timestamp)";
+  grouping_.time_granularity = "day";
+  EXPECT_EQ(summary({Cell::boolean(true), Cell::integer(1)}), kError);
+  EXPECT_EQ(summary({Cell::view(CellKind::bytes, "ab"), Cell::integer(1)}), kError);
+}
+
+TEST_F(GrouperTest, bytes_are_labelled_with_their_hex_digits) {
+  EXPECT_EQ(summary({Cell::view(CellKind::bytes, "\xff\x01"), Cell::integer(1)}), "\\xff01=1 ");
 }
 
 }  // namespace

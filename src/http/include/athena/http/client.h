@@ -14,7 +14,8 @@
 
 namespace athena::http {
 
-/// A request to another server. The URL is ours or an administrator's: callers' addresses are checked before they come here.
+/// A request to another server. The URL is ours or an administrator's: callers' addresses are checked before they come
+/// here.
 struct ClientRequest {
   std::string method = "GET";
   std::string url;
@@ -32,12 +33,14 @@ struct ClientResponse {
   std::string body;
 };
 
-/// An HTTP client on one loop (libcurl multi): connections are kept and reused, certificates verified, redirects never followed.
+/// An HTTP client on one loop (libcurl multi): connections are kept and reused, certificates verified, redirects never
+/// followed.
 class Client {
  public:
   static std::unique_ptr<Client> create(Loop& loop);
   virtual ~Client() = default;
-  /// Errors: database_unavailable (cannot connect, reset), deadline_exceeded, result_too_large, cancelled.
+  /// Errors: database_unavailable (cannot connect, reset, certificate), deadline_exceeded, result_too_large, cancelled,
+  /// overloaded (too many at once), configuration_error (no http URL, a header that cannot be sent).
   virtual Async<ClientResponse> send(ClientRequest request, Cancellation* cancellation) = 0;
 };
 

@@ -7,7 +7,8 @@
 namespace athena::query {
 
 /// The filter operators (contract 4). One row each in operators.cpp: spelling, aliases, operands, and how each language
-/// writes it. Readers, printers, docs and tests read the row; a language without a spelling answers unsupported_operator.
+/// writes it. Readers, printers, docs and tests read the row; a language without a spelling answers
+/// unsupported_operator.
 enum class Op : std::uint8_t {
   eq, neq, gt, gte, lt, lte, like, ilike, match, imatch, in, nin, is, isdistinct, contains, contained_by, overlaps,
   fts, plfts, phfts, wfts, starts_with, between
@@ -38,8 +39,8 @@ struct OpRow {
   std::span<const std::string_view> aliases;  ///< "=", "cd", …
   Arity arity;
   Form form;
-  /// Templates: `{c}` column, `{t}` column as text, `{v}` column as tsvector, `{1}` first operand, `{2}` second, `{w}` the
-  /// SQL of a word. Empty: not expressible.
+  /// Templates: `{c}` column, `{t}` column as text, `{v}` column as tsvector, `{1}` first operand, `{2}` second, `{w}`
+  /// the SQL of a word. Empty: not expressible.
   std::string_view postgres;
   std::string_view sqlite;
 };

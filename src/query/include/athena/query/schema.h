@@ -33,8 +33,8 @@ struct UniqueKey {
   std::vector<std::uint32_t> columns;  ///< indexes into TableDef::columns
 };
 
-/// How names of the caller may differ from the database's (contract 3.1): exact, then case-insensitive, then, if switched
-/// on, snake_case of camelCase. Never by prefix or guess.
+/// How names of the caller may differ from the database's (contract 3.1): exact, then case-insensitive, then, if
+/// switched on, snake_case of camelCase. Never by prefix or guess.
 struct NameRules {
   bool camel_to_snake = false;
 };
