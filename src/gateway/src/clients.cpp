@@ -16,9 +16,9 @@ bool less_ignoring_case(std::string_view a, std::string_view b) noexcept {
 }
 
 bool same_target(const driver::Target& a, const driver::Target& b) {
-  return a.kind == b.kind && a.host == b.host && a.address == b.address && a.port == b.port && a.database == b.database &&
-         a.user == b.user && a.password == b.password && a.sslmode == b.sslmode && a.create == b.create &&
-         a.read_only == b.read_only && a.pool.max_connections == b.pool.max_connections &&
+  return a.kind == b.kind && a.host == b.host && a.address == b.address && a.port == b.port &&
+         a.database == b.database && a.user == b.user && a.password == b.password && a.sslmode == b.sslmode &&
+         a.create == b.create && a.read_only == b.read_only && a.pool.max_connections == b.pool.max_connections &&
          a.pool.min_connections == b.pool.min_connections && a.pool.connect_timeout == b.pool.connect_timeout &&
          a.pool.idle_timeout == b.pool.idle_timeout;
 }

@@ -33,7 +33,8 @@ struct Snapshot {
 using FindKind = const driver::BackendKind* (*)(std::string_view) noexcept;
 
 /// Builds the clients of `settings`, of the kinds that `find_kind` knows. Those of `before` whose target did not change
-/// are taken over with their connections. Errors: configuration_error (unknown kind of backend, two clients of one name).
+/// are taken over with their connections. Errors: configuration_error (unknown kind of backend, two clients of one
+/// name).
 Result<std::shared_ptr<const Snapshot>> make_snapshot(Settings settings, const Snapshot* before,
                                                       FindKind find_kind = driver::find_backend_kind);
 

@@ -28,8 +28,8 @@ void write_error(http::Exchange& exchange, const Error& error, std::string_view 
 /// What every reply carries: X-Request-Id, CORS, Server-Timing. Added last, right before the head is sent.
 void add_common_headers(RequestContext& context);
 
-/// Sends rows in the caller's shape while they come: the beginning is held back, so that the message can stand before the
-/// rows and most failures still get the error shape; what is longer is streamed with the message after the data.
+/// Sends rows in the caller's shape while they come: the beginning is held back, so that the message can stand before
+/// the rows and most failures still get the error shape; what is longer is streamed with the message after the data.
 class RowsReply {
  public:
   /// `verb_rows`: the message is "Fetched N rows" instead of `message`.

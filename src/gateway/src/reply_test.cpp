@@ -16,18 +16,6 @@ namespace {
 using driver::Cell;
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-Settings compact_settings() {
-  Settings settings;
-  settings.response_shape = Shape::compact;
-  return settings;
-}
-
-Settings without_early_sdk() {
-  Settings settings;
-  settings.early_sdk = false;
-  return settings;
-}
-
 std::optional<Shape> shape_of(Headers headers, const Settings& settings = {}, bool strip_field = false,
                               bool write = false) {
   const testing::FakeExchange exchange({.headers = std::move(headers)});
@@ -47,7 +35,7 @@ TEST(DecideShape, the_header_wins_over_every_mark) {
                       {"apikey", "k"},
                       {"x-api-key", "k"},
                       {"X-Strip-Nulls", "true"}};
-  EXPECT_EQ(shape_of(marks, compact_settings(), true), Shape::documented);
+  EXPECT_EQ(shape_of(marks, {.response_shape = Shape::compact}, true), Shape::documented);
   EXPECT_EQ(shape_of({{"X-Athena-Shape", "COMPACT"}}), Shape::compact);
   EXPECT_EQ(shape_of({{"X-Athena-Shape", "bare"}}), Shape::bare);
 }
@@ -64,7 +52,7 @@ TEST(DecideShape, early_sdks_get_bare_rows_only_with_all_their_marks) {
   EXPECT_EQ(shape_of(marks, {}, true), Shape::bare);
   EXPECT_EQ(shape_of(marks, {}, false, true), Shape::bare) << "writes have no field in their body";
   EXPECT_EQ(shape_of(marks, {}, false), Shape::documented);
-  EXPECT_EQ(shape_of(marks, without_early_sdk(), true), Shape::documented);
+  EXPECT_EQ(shape_of(marks, {.early_sdk = false}, true), Shape::documented);
   EXPECT_EQ(shape_of({{"apikey", "k"}, {"x-api-key", "other"}, {"X-Strip-Nulls", "true"}}, {}, true),
             Shape::documented);
   EXPECT_EQ(shape_of({{"apikey", "k"}, {"X-Strip-Nulls", "true"}}, {}, true), Shape::documented);
@@ -73,7 +61,7 @@ TEST(DecideShape, early_sdks_get_bare_rows_only_with_all_their_marks) {
 
 TEST(DecideShape, without_marks_the_configuration_decides) {
   EXPECT_EQ(shape_of({}), Shape::documented);
-  EXPECT_EQ(shape_of({}, compact_settings()), Shape::compact);
+  EXPECT_EQ(shape_of({}, {.response_shape = Shape::compact}), Shape::compact);
 }
 
 TEST(WantsStripNulls, the_header_wins_over_the_body) {

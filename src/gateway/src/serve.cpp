@@ -17,7 +17,8 @@ Result<TimePoint> read_deadline(const http::RequestHead& head, const Settings& s
   milliseconds limit = settings.statement_timeout;
   if (const auto header = head.find("X-Athena-Timeout-Ms")) {
     const auto wanted = text::parse_u64(*header);
-    if (!wanted || *wanted == 0) return fail(Code::invalid_value, "X-Athena-Timeout-Ms must be a positive number of milliseconds");
+    if (!wanted || *wanted == 0)
+      return fail(Code::invalid_value, "X-Athena-Timeout-Ms must be a positive number of milliseconds");
     limit = std::min(limit, milliseconds(static_cast<std::int64_t>(std::min<std::uint64_t>(*wanted, 86'400'000))));
   }
   return received + limit;
@@ -37,12 +38,13 @@ Result<std::optional<std::string_view>> single_header(const http::RequestHead& h
   return found;
 }
 
-/// A strong validator of the answer's bytes (FNV-1a, 64 bits), for GET replies that were not streamed.
+/// A validator of the answer's bytes (FNV-1a, 64 bits), for GET replies that were not streamed. Weak, since the session
+/// may compress what it sends.
 std::string entity_tag(std::string_view body) {
   std::uint64_t hash = 0xcbf29ce484222325;
   for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  std::string tag = "\"0000000000000000\"";
-  for (std::size_t i = 0; i < 16; ++i) tag[1 + i] = "0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
+  std::string tag = "W/\"0000000000000000\"";
+  for (std::size_t i = 0; i < 16; ++i) tag[3 + i] = "0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
   return tag;
 }
 
@@ -50,8 +52,7 @@ bool matches_tag(std::string_view if_none_match, std::string_view tag) {
   if (text::trim(if_none_match) == "*") return true;
   for (std::string_view candidate : text::split(if_none_match, ',')) {
     candidate = text::trim(candidate);
-    if (candidate.starts_with("W/")) candidate.remove_prefix(2);
-    if (candidate == tag) return true;
+    if (candidate == tag || candidate == tag.substr(2)) return true;  // a weak comparison
   }
   return false;
 }
@@ -66,17 +67,20 @@ Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot
         if (++ticks % 100 == 0) backends_.sweep(now);
       })) {}
 
-/// Admit → route → client → authenticate → read → authorize → run → reply → observe. Refusals come as early as what they
-/// depend on is known: nothing is read for a caller who may not ask, no connection taken for a statement that may not run.
+/// Admit → route → client → authenticate → read → authorize → run → reply → observe. Refusals come as early as
+/// what they depend on is known: nothing is read for a caller who may not ask, no connection taken for a statement
+/// that may not run.
 Task<> Serve::handle(http::Exchange& exchange) {
   RequestContext context(exchange, snapshot_);
   context.request_id = identify(exchange.request());
   std::optional<json::Document> document;
   const bool admitted = running_ < context.settings().max_concurrent_requests;
   ++running_;
-  Result<> result = admitted ? route(context) : fail(Code::overloaded, "Too many requests run at once", "Try again shortly.");
+  Result<> result =
+      admitted ? route(context) : fail(Code::overloaded, "Too many requests run at once", "Try again shortly.");
   if (result && context.endpoint) {
-    if (context.endpoint->needs_client || context.endpoint->action == Action::query) result = co_await find_client(context);
+    if (context.endpoint->needs_client || context.endpoint->action == Action::query)
+      result = co_await find_client(context);
     if (result) result = services_.auth.authenticate(context);
     context.stage_done(Stage::route);
     if (result && context.endpoint->read) result = co_await read(context, document);

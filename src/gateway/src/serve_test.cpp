@@ -297,8 +297,8 @@ TEST_F(ServeTest, an_answer_that_the_caller_has_is_not_sent_again) {
     return send(get, "/data?view=users", "", std::move(headers));
   };
   const std::string tag(*fetch_by_url({})->header("ETag"));
-  EXPECT_EQ(tag.size(), 18U);
-  for (const std::string& known : {tag, "W/" + tag, "\"other\", " + tag, std::string("*")}) {
+  EXPECT_TRUE(tag.starts_with("W/\"")) << "the session may compress the same answer";
+  for (const std::string& known : {tag, tag.substr(2), "\"other\", " + tag, std::string("*")}) {
     const Exchange answer = fetch_by_url({{"If-None-Match", known}});
     EXPECT_EQ(answer->status(), 304) << known;
     EXPECT_EQ(answer->answer(), "");

@@ -145,8 +145,8 @@ Result<> SqliteBackend::admit(const Call& call, TimePoint now) const {
   return {};
 }
 
-/// Whether the tables are known, as far as this process can tell. Another program's changes are looked for now and then;
-/// while they are being loaded, the old picture serves.
+/// Whether the tables are known, as far as this process can tell. Another program's changes are looked for now and
+/// then; while they are being loaded, the old picture serves.
 bool SqliteBackend::is_current(TimePoint now) {
   const std::uint64_t changes = shared_->writer.schema_changes();
   if (!snapshot_ || snapshot_->changes < changes) snapshot_ = shared_->snapshot();

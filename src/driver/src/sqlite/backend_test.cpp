@@ -31,7 +31,7 @@ class BackendTest : public Fixture {
   void make_numbers(int count) {
     must("CREATE TABLE numbers (i INTEGER PRIMARY KEY, pad TEXT); INSERT INTO numbers " +
          std::string("WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < ") +
-         std::to_string(count) + ") SELECT i, printf('%0100d', i) FROM r");
+         std::to_string(count) + ") SELECT i, substr('0000000000' || i, -10) || hex(zeroblob(45)) FROM r");
   }
   static query::Insert insert_into(std::string table, std::vector<query::Row> rows) {
     query::Insert insert;

@@ -27,7 +27,8 @@ class ConcurrencyTest : public Fixture {
   template <class Work>
   std::size_t start(Work work, Call call) {
     answers_.emplace_back();
-    asio::co_spawn(loop_.executor(), keep(*this, answers_.size() - 1, *backend_, std::move(work), call), asio::detached);
+    asio::co_spawn(loop_.executor(), keep(*this, answers_.size() - 1, *backend_, std::move(work), call),
+                   asio::detached);
     return answers_.size() - 1;
   }
   std::size_t start_sql(std::string text, Call call = Fixture::call()) {
@@ -208,7 +209,8 @@ TEST_F(ConcurrencyTest, an_endless_read_ends_at_its_deadline) {
 }
 
 TEST_F(ConcurrencyTest, a_read_that_is_too_long_for_the_loop_goes_to_a_thread) {
-  must(std::string("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t ") + kEndless + "SELECT i, i FROM r LIMIT 3;"
+  must(std::string("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t ") + kEndless +
+       "SELECT i, i FROM r LIMIT 3;"
        "CREATE VIEW slow AS WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 500000) "
        "SELECT max(i) AS m FROM r");
   query::Select slow = select_from("slow");

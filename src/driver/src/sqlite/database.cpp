@@ -111,8 +111,8 @@ Result<int> bind_one(sqlite3_stmt* statement, int index, const query::Param& par
   return SQLITE_MISUSE;
 }
 
-/// Numbers of a caller's raw SQL have no column whose type decides. Those that a 64-bit integer or a double keeps exactly
-/// are bound as numbers; others as text, so that no digit is lost on the way.
+/// Numbers of a caller's raw SQL have no column whose type decides. Those that a 64-bit integer or a double keeps
+/// exactly are bound as numbers; others as text, so that no digit is lost on the way.
 int bind_number(sqlite3_stmt* statement, int index, std::string_view digits) {
   constexpr std::ptrdiff_t kExactDigits = 15;
   if (const auto value = text::parse_i64(digits)) return sqlite3_bind_int64(statement, index, *value);
@@ -187,8 +187,10 @@ Result<> Connection::configure(const Target& target, Role role) {
       "PRAGMA synchronous=NORMAL; PRAGMA case_sensitive_like=ON; PRAGMA cell_size_check=ON;"
       "PRAGMA journal_size_limit=67108864; PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON;";
   int code = sqlite3_exec(db_, kSettings, nullptr, nullptr, nullptr);
-  if (code == SQLITE_OK && !target.read_only) code = sqlite3_exec(db_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
-  if (code == SQLITE_OK && role == Role::reader) code = sqlite3_exec(db_, "PRAGMA query_only=ON", nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK && !target.read_only)
+    code = sqlite3_exec(db_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK && role == Role::reader)
+    code = sqlite3_exec(db_, "PRAGMA query_only=ON", nullptr, nullptr, nullptr);
   // Reads the file for the first time, so that one that is no database is found here.
   if (code == SQLITE_OK) code = sqlite3_exec(db_, "PRAGMA schema_version", nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return fail(last_error(db_, code));

@@ -37,8 +37,8 @@ void Job::come_home() {
   if (book->stopping_ && book->jobs_.empty()) book->empty_.set();
 }
 
-/// A woken coroutine runs inside this call. It may end another one that waits here, and it may wait again, which then is
-/// not for this turn.
+/// A woken coroutine runs inside this call. It may end another one that waits here, and it may wait again, which then
+/// is not for this turn.
 void Job::wake_all() {
   waking_.insert(waking_.end(), waiters_.begin(), waiters_.end());
   waiters_.clear();

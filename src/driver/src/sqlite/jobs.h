@@ -16,8 +16,8 @@ namespace athena::driver::sqlite {
 
 class Job;
 
-/// The jobs of one loop that other threads hold. stop() cancels them and waits until the last one has come back, so that
-/// no thread ever posts to a loop that is gone.
+/// The jobs of one loop that other threads hold. stop() cancels them and waits until the last one has come back, so
+/// that no thread ever posts to a loop that is gone.
 class JobBook {
  public:
   explicit JobBook(Loop& loop) : loop_(loop) {}

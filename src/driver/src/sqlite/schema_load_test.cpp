@@ -131,7 +131,8 @@ TEST_F(SchemaLoad, constraints_are_told_with_names) {
 }
 
 TEST(FindChecks, strings_names_and_comments_hide_nothing_and_show_nothing) {
-  EXPECT_THAT(find_checks("CREATE TABLE t (\"check\" TEXT DEFAULT 'CHECK (1)', -- CHECK (2)\n [check] INT)"), IsEmpty());
+  EXPECT_THAT(find_checks("CREATE TABLE t (\"check\" TEXT DEFAULT 'CHECK (1)', -- CHECK (2)\n [check] INT)"),
+              IsEmpty());
   const auto checks = find_checks("CREATE TABLE t (a CHECK(a IN ('(', \")\", '''')), CONSTRAINT [x y] CHECK ((a)))");
   ASSERT_EQ(checks.size(), 2u);
   EXPECT_EQ(checks[0].name, "");

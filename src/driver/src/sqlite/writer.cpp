@@ -249,8 +249,8 @@ void Writer::run_each(Jobs& jobs) {
   commit(group);
 }
 
-/// Some failures take the whole transaction back: an interrupted write, a full disk, ON CONFLICT ROLLBACK. The last job is
-/// the culprit and has its error. What the others had done is undone, so each of them is run again by itself.
+/// Some failures take the whole transaction back: an interrupted write, a full disk, ON CONFLICT ROLLBACK. The last job
+/// is the culprit and has its error. What the others had done is undone, so each of them is run again by itself.
 void Writer::undo_all_but_last(const Jobs& group) {
   WriteJob& culprit = *group.back();
   if (culprit.succeeded()) culprit.fail_with(Error(Code::database_error, "The write was rolled back"));

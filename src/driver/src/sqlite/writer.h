@@ -62,9 +62,9 @@ class WriteJob final : public Job {
   bool changes_tables_ = false;
 };
 
-/// The one thread that writes to a database file. It takes all jobs that wait and runs them in one transaction, each in a
-/// savepoint of its own, because a commit costs more than most writes: a job that fails is taken back alone. Nobody gets
-/// an answer before the commit. Shared by all loops.
+/// The one thread that writes to a database file. It takes all jobs that wait and runs them in one transaction, each in
+/// a savepoint of its own, because a commit costs more than most writes: a job that fails is taken back alone. Nobody
+/// gets an answer before the commit. Shared by all loops.
 class Writer {
  public:
   static constexpr std::size_t kMostWaiting = 1'024;

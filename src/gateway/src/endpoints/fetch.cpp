@@ -11,7 +11,8 @@
 namespace athena::gateway {
 namespace {
 
-/// Stands for a statement in the caller's hands until there is a cache: client, body and shape, digested (FNV-1a, 64 bits).
+/// Stands for a statement in the caller's hands until there is a cache: client, body and shape, digested (FNV-1a, 64
+/// bits).
 std::string cache_key(const RequestContext& context) {
   std::uint64_t hash = 0xcbf29ce484222325;
   const auto mix = [&hash](std::string_view bytes) {

@@ -24,8 +24,8 @@ Async<> drain(RequestContext& context, driver::RowStream& stream, const std::str
               Returned& into) {
   const auto columns = stream.columns();
   // A hidden id stands last; another column before it may have taken its name as an alias.
-  const auto id = hidden ? columns.end() - 1
-                         : std::ranges::find_if(columns, [&](const auto& c) { return text::iequals(c.name, id_column); });
+  const auto is_id = [&](const driver::ColumnInfo& column) { return text::iequals(column.name, id_column); };
+  const auto id = hidden ? columns.end() - 1 : std::ranges::find_if(columns, is_id);
   const auto id_index = static_cast<std::size_t>(id - columns.begin());
   RowEncoder encoder(columns, context.strip_nulls, hidden);
   for (bool last = columns.empty(); !last;) {

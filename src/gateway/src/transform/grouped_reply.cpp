@@ -38,7 +38,8 @@ std::optional<std::int64_t> unix_seconds(const driver::Cell& cell, std::string_v
   std::optional<std::int64_t> seconds;
   if (cell.kind() == driver::CellKind::real) {
     const double whole = std::floor(cell.real());
-    if (whole >= static_cast<double>(kFirst) && whole <= static_cast<double>(kLast)) seconds = static_cast<std::int64_t>(whole);
+    if (whole >= static_cast<double>(kFirst) && whole <= static_cast<double>(kLast))
+      seconds = static_cast<std::int64_t>(whole);
   } else if (text.find_first_of("eE") == std::string_view::npos) {
     seconds = text::parse_i64(text.substr(0, text.find('.')));
   }
