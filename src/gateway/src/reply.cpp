@@ -1,9 +1,12 @@
 #include "reply.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <athena/base/json_writer.h>
 #include <athena/base/text.h>
+
+#include "cors.h"
 
 namespace athena::gateway {
 namespace {
@@ -12,6 +15,17 @@ namespace {
 /// rows",…`.
 constexpr std::size_t kHeadroom = 128;
 constexpr std::uint32_t kRetryAfterSeconds = 1;
+
+constexpr std::string_view kStageNames[kStages] = {"route", "read", "run", "reply"};
+
+/// Milliseconds with three decimals, as Server-Timing wants them, without a double on the way.
+void append_ms(Buffer& out, Duration duration) {
+  const auto us = std::max<std::int64_t>(0, std::chrono::duration_cast<microseconds>(duration).count());
+  json::append_integer(out, us / 1000);
+  const char rest[] = {'.', static_cast<char>('0' + us / 100 % 10), static_cast<char>('0' + us / 10 % 10),
+                       static_cast<char>('0' + us % 10)};
+  out.append({rest, 4});
+}
 
 }  // namespace
 
@@ -36,12 +50,19 @@ bool wants_strip_nulls(const http::RequestHead& head, std::optional<bool> field)
   return field.value_or(false);
 }
 
+Result<bool> wants_strip_nulls(const http::RequestHead& head, const json::Value& body) {
+  const json::Value field = body["strip_nulls"];
+  if (!field.is_null() && !field.is_bool()) {
+    return fail(Error(Code::invalid_value, "'strip_nulls' must be true or false").with("field", "strip_nulls"));
+  }
+  return wants_strip_nulls(head, field.is_bool() && field.as_bool());
+}
+
 void write_error(http::Exchange& exchange, const Error& error, std::string_view request_id) {
   const ErrorRow& row = error.row();
   exchange.reset_response();
   exchange.set_status(row.status);
   exchange.add_header("Content-Type", "application/json");
-  exchange.add_header("X-Request-Id", request_id);
   if (error.retry_after_s > 0 || row.status == 503 || row.status == 429) {
     exchange.add_header("Retry-After", std::to_string(error.retry_after_s ? error.retry_after_s : kRetryAfterSeconds));
   }
@@ -59,6 +80,27 @@ void write_error(http::Exchange& exchange, const Error& error, std::string_view 
   }
   if (!error.hint.empty()) w.member("hint", error.hint);
   w.member("trace_id", request_id).end_object();
+}
+
+void add_common_headers(RequestContext& context) {
+  http::Exchange& exchange = context.exchange;
+  exchange.add_header("X-Request-Id", context.request_id);
+  if (!is_preflight(context.head())) add_cors_headers(exchange, context.settings());
+  if (!context.settings().server_timing) return;
+  context.stage_done(Stage::reply);
+  Buffer timing(160);
+  TimePoint from = exchange.received_at();
+  for (std::size_t i = 0; i < kStages; ++i) {
+    if (context.stage_ends[i] == TimePoint{}) continue;
+    timing.append(kStageNames[i]);
+    timing.append(";dur=");
+    append_ms(timing, context.stage_ends[i] - from);
+    timing.append(", ");
+    from = context.stage_ends[i];
+  }
+  timing.append("total;dur=");
+  append_ms(timing, from - exchange.received_at());
+  exchange.add_header("Server-Timing", timing.view());
 }
 
 RowsReply::RowsReply(RequestContext& context, std::string_view message, bool counts_in_message)
@@ -86,7 +128,10 @@ Async<bool> RowsReply::append(driver::RowStream& stream, std::uint64_t limit) {
 }
 
 Async<> RowsReply::relieve() {
-  if (!head_written_) write_head(true);
+  if (!head_written_) {
+    write_head(true);
+    add_common_headers(context_);
+  }
   co_return co_await context_.exchange.flush();
 }
 

@@ -19,9 +19,14 @@ Result<Shape> decide_shape(const http::RequestHead& head, const Settings& settin
 
 /// X-Strip-Nulls decides where it is present, else the body's field.
 bool wants_strip_nulls(const http::RequestHead& head, std::optional<bool> field) noexcept;
+/// The same for bodies whose reader does not know the field. Error: it is neither true nor false.
+Result<bool> wants_strip_nulls(const http::RequestHead& head, const json::Value& body);
 
 /// The one error shape (contract 1.2), replacing whatever was on the exchange.
 void write_error(http::Exchange& exchange, const Error& error, std::string_view request_id);
+
+/// What every reply carries: X-Request-Id, CORS, Server-Timing. Added last, right before the head is sent.
+void add_common_headers(RequestContext& context);
 
 /// Sends rows in the caller's shape while they come: the beginning is held back, so that the message can stand before
 /// the rows and most failures still get the error shape; what is longer is streamed with the message after the data.

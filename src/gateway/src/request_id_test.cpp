@@ -42,7 +42,9 @@ TEST(RequestIds, never_come_twice_and_sort_by_time) {
   }
 }
 
-TEST(RequestIds, of_two_loops_differ) { EXPECT_NE(RequestIds().next(), RequestIds().next()); }
+TEST(RequestIds, of_two_loops_differ) {
+  EXPECT_NE(RequestIds().next(), RequestIds().next());
+}
 
 }  // namespace
 }  // namespace athena::gateway

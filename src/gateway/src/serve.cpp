@@ -1,9 +1,7 @@
 #include "serve.h"
 
 #include <algorithm>
-#include <array>
 
-#include <athena/base/json_writer.h>
 #include <athena/base/text.h>
 
 #include "cors.h"
@@ -13,17 +11,6 @@
 
 namespace athena::gateway {
 namespace {
-
-constexpr std::string_view kStageNames[kStages] = {"route", "read", "run", "reply"};
-
-/// Milliseconds with three decimals, as Server-Timing wants them, without a double on the way.
-void append_ms(Buffer& out, Duration duration) {
-  const auto us = std::max<std::int64_t>(0, std::chrono::duration_cast<microseconds>(duration).count());
-  json::append_integer(out, us / 1000);
-  const char rest[] = {'.', static_cast<char>('0' + us / 100 % 10), static_cast<char>('0' + us / 10 % 10),
-                       static_cast<char>('0' + us % 10)};
-  out.append({rest, 4});
-}
 
 /// The deadline: the configured one, or earlier if the caller says so.
 Result<TimePoint> read_deadline(const http::RequestHead& head, const Settings& settings, TimePoint received) {
@@ -51,12 +38,13 @@ Result<std::optional<std::string_view>> single_header(const http::RequestHead& h
   return found;
 }
 
-/// A strong validator of the answer's bytes (FNV-1a, 64 bits), for GET replies that were not streamed.
+/// A validator of the answer's bytes (FNV-1a, 64 bits), for GET replies that were not streamed. Weak, since the session
+/// may compress what it sends.
 std::string entity_tag(std::string_view body) {
   std::uint64_t hash = 0xcbf29ce484222325;
   for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  std::string tag = "\"0000000000000000\"";
-  for (std::size_t i = 0; i < 16; ++i) tag[1 + i] = "0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
+  std::string tag = "W/\"0000000000000000\"";
+  for (std::size_t i = 0; i < 16; ++i) tag[3 + i] = "0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
   return tag;
 }
 
@@ -64,8 +52,7 @@ bool matches_tag(std::string_view if_none_match, std::string_view tag) {
   if (text::trim(if_none_match) == "*") return true;
   for (std::string_view candidate : text::split(if_none_match, ',')) {
     candidate = text::trim(candidate);
-    if (candidate.starts_with("W/")) candidate.remove_prefix(2);
-    if (candidate == tag) return true;
+    if (candidate == tag || candidate == tag.substr(2)) return true;  // a weak comparison
   }
   return false;
 }
@@ -80,11 +67,12 @@ Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot
         if (++ticks % 100 == 0) backends_.sweep(now);
       })) {}
 
-/// Admit → route → client → authenticate → read → authorize → run → reply → observe. Refusals come as early as what
-/// they depend on is known: nothing is read for a caller who may not ask, no connection taken for a statement that may
-/// not run.
+/// Admit → route → client → authenticate → read → authorize → run → reply → observe. Refusals come as early as
+/// what they depend on is known: nothing is read for a caller who may not ask, no connection taken for a statement
+/// that may not run.
 Task<> Serve::handle(http::Exchange& exchange) {
   RequestContext context(exchange, snapshot_);
+  context.request_id = identify(exchange.request());
   std::optional<json::Document> document;
   const bool admitted = running_ < context.settings().max_concurrent_requests;
   ++running_;
@@ -110,11 +98,15 @@ Task<> Serve::handle(http::Exchange& exchange) {
   observe(context);
 }
 
-/// Identity, deadline and endpoint: everything that the head alone decides.
+/// The id that the caller gave, if it is sane, or a new one.
+std::string Serve::identify(const http::RequestHead& head) {
+  const auto incoming = head.find("X-Request-Id");
+  return incoming && is_sane_request_id(*incoming) ? std::string(*incoming) : ids_.next();
+}
+
+/// Endpoint and deadline: everything that the head alone decides.
 Result<> Serve::route(RequestContext& context) {
   const http::RequestHead& head = context.head();
-  const auto incoming = head.find("X-Request-Id");
-  context.request_id = incoming && is_sane_request_id(*incoming) ? std::string(*incoming) : ids_.next();
   const Match found = match(head.method, head.path);
   if (!found.endpoint && found.path_known && is_preflight(head)) {
     answer_preflight(context.exchange, context.settings(), allowed_methods(head.path));
@@ -170,27 +162,6 @@ Async<> Serve::read(RequestContext& context, std::optional<json::Document>& docu
   co_return context.endpoint->read(context);
 }
 
-void Serve::add_reply_headers(RequestContext& context) {
-  http::Exchange& exchange = context.exchange;
-  exchange.add_header("X-Request-Id", context.request_id);
-  add_cors_headers(exchange, context.settings());
-  if (!context.settings().server_timing) return;
-  context.stage_done(Stage::reply);
-  Buffer timing(160);
-  TimePoint from = exchange.received_at();
-  for (std::size_t i = 0; i < kStages; ++i) {
-    if (context.stage_ends[i] == TimePoint{}) continue;
-    timing.append(kStageNames[i]);
-    timing.append(";dur=");
-    append_ms(timing, context.stage_ends[i] - from);
-    timing.append(", ");
-    from = context.stage_ends[i];
-  }
-  timing.append("total;dur=");
-  append_ms(timing, from - exchange.received_at());
-  exchange.add_header("Server-Timing", timing.view());
-}
-
 void Serve::complete(RequestContext& context) {
   http::Exchange& exchange = context.exchange;
   if (exchange.head_sent()) return;
@@ -203,7 +174,7 @@ void Serve::complete(RequestContext& context) {
       exchange.body().clear();
     }
   }
-  if (!is_preflight(context.head())) add_reply_headers(context);
+  add_common_headers(context);
 }
 
 void Serve::fail_request(RequestContext& context, const Error& error) {
@@ -211,17 +182,19 @@ void Serve::fail_request(RequestContext& context, const Error& error) {
   context.error = error.code;
   context.error_detail = error.log_detail;
   if (exchange.head_sent()) {
+    log_.stream_cut();
     exchange.abort();  // the peer must see that the answer is cut
     return;
   }
-  if (context.request_id.empty()) context.request_id = ids_.next();
   write_error(exchange, error, context.request_id);
   if (error.code == Code::method_not_allowed) exchange.add_header("Allow", allowed_methods(context.head().path));
-  add_cors_headers(exchange, context.settings());
+  add_common_headers(context);
 }
 
 void Serve::refuse(http::Exchange& exchange, const Error& error) {
+  log_.request_refused();
   RequestContext context(exchange, snapshot_);
+  context.request_id = identify(exchange.request());
   fail_request(context, error);
   observe(context);
 }

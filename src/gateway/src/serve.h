@@ -29,10 +29,10 @@ class Serve : public http::Handler {
   const LoopCounters& counters() const noexcept { return log_.counters(); }
 
  private:
+  std::string identify(const http::RequestHead& head);
   Result<> route(RequestContext& context);
   Async<> find_client(RequestContext& context);
   Async<> read(RequestContext& context, std::optional<json::Document>& document);
-  void add_reply_headers(RequestContext& context);
   void complete(RequestContext& context);
   void fail_request(RequestContext& context, const Error& error);
   void observe(const RequestContext& context);

@@ -80,7 +80,9 @@ class FakeBackend : public driver::Backend {
   std::shared_ptr<FakeDatabase> database_;
 };
 
-std::shared_ptr<driver::SharedState> share(const driver::Target&) { return std::make_shared<FakeDatabase>(); }
+std::shared_ptr<driver::SharedState> share(const driver::Target&) {
+  return std::make_shared<FakeDatabase>();
+}
 
 std::unique_ptr<driver::Backend> open(driver::Target, std::shared_ptr<driver::SharedState> shared, driver::Runtime) {
   return std::make_unique<FakeBackend>(std::static_pointer_cast<FakeDatabase>(std::move(shared)));

@@ -24,7 +24,7 @@ Result<> read_delete_body(RequestContext& context) {
   ATHENA_TRY_VOID(check_audit_headers(context));
   ATHENA_TRY(auto request, query::read_delete(context.document->root(), context.settings().read));
   ATHENA_TRY(context.shape, decide_shape(context.head(), context.settings(), false, true));
-  context.strip_nulls = wants_strip_nulls(context.head(), std::nullopt);
+  ATHENA_TRY(context.strip_nulls, wants_strip_nulls(context.head(), context.document->root()));
   context.table = request.del.from.name;
   if (const auto mapped = context.settings().id_columns.find(context.table);
       mapped != context.settings().id_columns.end()) {

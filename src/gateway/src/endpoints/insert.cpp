@@ -9,7 +9,7 @@ Result<> read_insert_body(RequestContext& context) {
   ATHENA_TRY_VOID(check_audit_headers(context));
   ATHENA_TRY(auto insert, query::read_insert(context.document->root(), context.settings().read));
   ATHENA_TRY(context.shape, decide_shape(context.head(), context.settings(), false, true));
-  context.strip_nulls = wants_strip_nulls(context.head(), std::nullopt);
+  ATHENA_TRY(context.strip_nulls, wants_strip_nulls(context.head(), context.document->root()));
   context.table = insert.insert.into.name;
   context.intent = std::move(insert);
   return {};
@@ -18,7 +18,7 @@ Result<> read_insert_body(RequestContext& context) {
 Async<> run_insert(RequestContext& context, Services&) {
   auto& request = std::get<query::InsertRequest>(context.intent);
   WriteReply reply{.message = "Data inserted successfully", .single = !request.body_is_array, .ids_of_rows = true,
-                   .with_count = request.count != query::Count::none};
+                   .with_count = request.count != query::Count::none, .without_rows = request.head};
   ATHENA_CO_TRY(const auto schema, co_await context.backend().schema(context.call()));
   const query::Table& into = request.insert.into;
   const query::TableDef* table = schema->find(into.schema, into.name, context.call().names);

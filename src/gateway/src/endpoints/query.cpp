@@ -37,7 +37,7 @@ Result<query::QueryRequest> read_text(RequestContext& context, bool driver_requi
   if (text::trim(request.query).find_first_not_of("; \t\r\n") == std::string_view::npos) {
     return fail(Code::invalid_value, "Query cannot be empty or contain only semicolons.");
   }
-  context.strip_nulls = wants_strip_nulls(context.head(), std::nullopt);
+  ATHENA_TRY(context.strip_nulls, wants_strip_nulls(context.head(), context.document->root()));
   return request;
 }
 

@@ -23,7 +23,9 @@ struct Returned {
 Async<> drain(RequestContext& context, driver::RowStream& stream, const std::string& id_column, std::size_t hidden,
               Returned& into) {
   const auto columns = stream.columns();
-  const auto id = std::ranges::find_if(columns, [&](const auto& c) { return text::iequals(c.name, id_column); });
+  // A hidden id stands last; another column before it may have taken its name as an alias.
+  const auto is_id = [&](const driver::ColumnInfo& column) { return text::iequals(column.name, id_column); };
+  const auto id = hidden ? columns.end() - 1 : std::ranges::find_if(columns, is_id);
   const auto id_index = static_cast<std::size_t>(id - columns.begin());
   RowEncoder encoder(columns, context.strip_nulls, hidden);
   for (bool last = columns.empty(); !last;) {
@@ -79,6 +81,7 @@ Async<> answer_write(RequestContext& context, driver::RowStream& stream, WriteRe
                      std::size_t hidden) {
   Returned returned;
   ATHENA_CO_TRY_VOID(co_await drain(context, stream, id_column, hidden, returned));
+  if (reply.without_rows) returned.rows.clear();
   context.rows = stream.affected();
   context.exchange.add_header("Content-Type", "application/json");
   Buffer& out = context.body();

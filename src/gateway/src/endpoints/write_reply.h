@@ -20,6 +20,7 @@ struct WriteReply {
   bool ids_of_rows = false;         ///< resource_id comes from the rows' id column
   std::string resource_id = "null";  ///< otherwise: JSON
   bool with_count = false;
+  bool without_rows = false;        ///< `data` is empty, whatever came back
 };
 
 /// The column whose value is the row's id: table_id_map.yaml, else a single-column primary key, else "" (there is

@@ -37,6 +37,9 @@ constexpr EventRow kEvents[] = {
     {driver::Event::Kind::pool_exhausted, "pool_exhausted", LogLevel::warn},
 };
 
+/// Text from a server may be in any encoding; a log line must stay JSON.
+std::string_view utf8_or_note(std::string_view text) noexcept { return text::is_utf8(text) ? text : "(not UTF-8)"; }
+
 }  // namespace
 
 void append_time(Buffer& out) {
@@ -114,7 +117,7 @@ void RequestLog::request_done(const RequestDone& done) {
   lines_.append(",\"duration_us\":");
   json::append_integer(lines_, std::chrono::duration_cast<microseconds>(done.duration).count());
   member(",\"code\":", done.error_code);
-  member(",\"detail\":", done.error_detail);
+  member(",\"detail\":", utf8_or_note(done.error_detail));
   lines_.append("}\n");
   if (lines_.size() >= kFlushBytes) flush();
 }
@@ -128,9 +131,7 @@ void RequestLog::flush() {
 void DriverLog::observe(const driver::Event& event) noexcept {
   for (const EventRow& row : kEvents) {
     if (row.kind != event.kind) continue;
-    // Text from a server may be in any encoding; a log line must stay JSON.
-    const std::string_view detail = text::is_utf8(event.detail) ? std::string_view(event.detail) : "(not UTF-8)";
-    log_line(sink_, row.level, row.name, {{"target", event.target}, {"detail", detail}});
+    log_line(sink_, row.level, row.name, {{"target", event.target}, {"detail", utf8_or_note(event.detail)}});
   }
 }
 

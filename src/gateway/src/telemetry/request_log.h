@@ -34,6 +34,10 @@ class RequestLog {
   RequestLog(LogSink& sink, std::string_view mode);
 
   void request_done(const RequestDone& done);
+  /// The server refused what it could not read as a request.
+  void request_refused() noexcept { counters_.refused.fetch_add(1, std::memory_order_relaxed); }
+  /// An answer that had begun could not be ended.
+  void stream_cut() noexcept { counters_.cut_streams.fetch_add(1, std::memory_order_relaxed); }
   /// Hands over what was gathered. Called at each tick, and when there is much.
   void flush();
   void set_mode(std::string_view mode);

@@ -13,7 +13,9 @@ Decimal number(std::string_view text) {
   return parsed.value_or(Decimal());
 }
 
-std::string sum(std::string_view a, std::string_view b) { return (number(a) += number(b)).to_string(); }
+std::string sum(std::string_view a, std::string_view b) {
+  return (number(a) += number(b)).to_string();
+}
 
 TEST(Decimal, what_is_no_number_is_refused) {
   for (const std::string_view text :

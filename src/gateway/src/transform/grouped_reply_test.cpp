@@ -14,8 +14,12 @@ namespace {
 using driver::Cell;
 using driver::CellKind;
 
-Cell text(std::string_view value) { return Cell::view(CellKind::text, value); }
-Cell digits(std::string_view value) { return Cell::view(CellKind::verbatim, value); }
+Cell text(std::string_view value) {
+  return Cell::view(CellKind::text, value);
+}
+Cell digits(std::string_view value) {
+  return Cell::view(CellKind::verbatim, value);
+}
 
 class GrouperTest : public ::testing::Test {
  protected:
@@ -122,7 +126,9 @@ TEST_F(GrouperTest, groups_are_ordered_by_label_and_hold_their_rows) {
   EXPECT_TRUE(exchange_.answer().contains("Fetched 3 rows"));
 }
 
-TEST_F(GrouperTest, no_rows_make_no_groups) { EXPECT_EQ(group({}).value(), R"({"grouped":[]})"); }
+TEST_F(GrouperTest, no_rows_make_no_groups) {
+  EXPECT_EQ(group({}).value(), R"({"grouped":[]})");
+}
 
 TEST_F(GrouperTest, rows_can_be_left_out_of_the_reply) {
   grouping_.rows = false;
@@ -132,8 +138,8 @@ TEST_F(GrouperTest, rows_can_be_left_out_of_the_reply) {
 
 TEST_F(GrouperTest, each_strategy_has_its_value) {
   const std::vector<Cell> cells{text("a"), Cell::integer(4), text("a"), text("1.5"), text("a"), Cell::integer(-1)};
-  const std::pair<const char*, const char*> expected[] = {
-      {"", "a=4.5 "}, {"sum", "a=4.5 "}, {"avg", "a=1.5 "}, {"min", "a=-1 "}, {"max", "a=4 "}, {"count", "a=3 "}};
+  const std::pair<const char*, const char*> expected[] = {{"", "a=4.5 "},   {"sum", "a=4.5 "}, {"avg", "a=1.5 "},
+                                                          {"min", "a=-1 "}, {"max", "a=4 "},   {"count", "a=3 "}};
   for (const auto& [strategy, result] : expected) {
     grouping_.aggregation_strategy = strategy;
     EXPECT_EQ(summary(cells), result) << strategy;

@@ -14,8 +14,8 @@ namespace athena::testing {
 struct FakeRequest {
   http::Method method = http::Method::get;
   std::string target = "/";
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string body = {};
 };
 
 /// A request without a network, which records what becomes of it and holds handlers to the rules of http::Exchange.
