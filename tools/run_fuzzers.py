@@ -3,6 +3,7 @@
 
 Called by ./dev test --fuzz SECONDS.
 """
+
 import argparse
 import os
 import pathlib
@@ -16,9 +17,17 @@ def run(binary, build, seconds):
     learned, findings, seeds = (build / "corpus" / binary.name, build / "findings", ROOT / "fuzz/corpus" / binary.name)
     for folder in (learned, findings):
         folder.mkdir(parents=True, exist_ok=True)
-    command = [binary, learned, *([seeds] if seeds.is_dir() else []), f"-max_total_time={seconds}", "-timeout=10",
-               "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=0",
-               f"-artifact_prefix={findings}/{binary.name}-"]
+    command = [
+        binary,
+        learned,
+        *([seeds] if seeds.is_dir() else []),
+        f"-max_total_time={seconds}",
+        "-timeout=10",
+        "-rss_limit_mb=2048",
+        "-print_final_stats=1",
+        "-verbosity=0",
+        f"-artifact_prefix={findings}/{binary.name}-",
+    ]
     print(f"\n══ {binary.name}", flush=True)
     return subprocess.run(command, stdin=subprocess.DEVNULL).returncode == 0
 

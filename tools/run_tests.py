@@ -3,6 +3,7 @@
 
 A suite that ran no case has failed, and so has a case that was skipped. Called by ./dev test and ./dev check.
 """
+
 import argparse
 import json
 import os
@@ -44,8 +45,12 @@ class Suites:
         return passed, failed
 
     def ctest(self):
-        shown = subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, check=True)
+        shown = subprocess.run(
+            ["ctest", "--test-dir", self.build, "--show-only=json-v1"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
         for test in json.loads(shown.stdout)["tests"]:
             labels = [p["value"] for p in test.get("properties", []) if p["name"] == "LABELS"]
             yield test["name"], labels[0] if labels else [], pathlib.Path(test.get("command", ["missing"])[0]).name
@@ -57,9 +62,23 @@ class Suites:
         folder, report = self.results / label, self.results / f"{label}.xml"
         folder.mkdir()
         environment = dict(environment or self.environment, GTEST_OUTPUT=f"json:{folder}/")
-        subprocess.run(["ctest", "--test-dir", self.build, "-L", f"^{label}$", "--output-on-failure",
-                        "--no-tests=error", "-j", str(os.cpu_count()), "--output-junit", report],
-                       stdin=subprocess.DEVNULL, env=environment)
+        subprocess.run(
+            [
+                "ctest",
+                "--test-dir",
+                self.build,
+                "-L",
+                f"^{label}$",
+                "--output-on-failure",
+                "--no-tests=error",
+                "-j",
+                str(os.cpu_count()),
+                "--output-junit",
+                report,
+            ],
+            stdin=subprocess.DEVNULL,
+            env=environment,
+        )
         if not report.exists():
             return 0, 1
         cases = xml.parse(report).getroot().iter("testcase")
@@ -78,8 +97,21 @@ class Suites:
 
     def run_pytest(self, name, environment):
         report = self.results / f"pytest-{name}.xml"
-        subprocess.run([self.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=120",
-                        f"--junitxml={report}", ROOT / "tests" / name], stdin=subprocess.DEVNULL, env=environment)
+        subprocess.run(
+            [
+                self.python,
+                "-m",
+                "pytest",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "--timeout=120",
+                f"--junitxml={report}",
+                ROOT / "tests" / name,
+            ],
+            stdin=subprocess.DEVNULL,
+            env=environment,
+        )
         if not report.exists():
             return 0, 1
         suite = xml.parse(report).getroot().find("testsuite")
@@ -90,13 +122,17 @@ class Suites:
     def write_coverage(self):
         profiles = [str(p) for p in (self.build / "profiles").glob("*.profraw")]
         merged, report = self.build / "merged.profdata", self.build / "report.txt"
-        subprocess.run(["llvm-profdata-19", "merge", "-o", merged, "-f", "-"], input="\n".join(profiles).encode(),
-                       check=True)
+        subprocess.run(
+            ["llvm-profdata-19", "merge", "-o", merged, "-f", "-"], input="\n".join(profiles).encode(), check=True
+        )
         binaries = [self.build / "athena", *sorted(self.build.glob("src/*/*_tests"))]
         objects = [word for binary in binaries[1:] for word in ("-object", binary)]
         with report.open("wb") as out:
-            subprocess.run(["llvm-cov-19", "report", binaries[0], *objects, f"-instr-profile={merged}", ROOT / "src"],
-                           stdout=out, check=True)
+            subprocess.run(
+                ["llvm-cov-19", "report", binaries[0], *objects, f"-instr-profile={merged}", ROOT / "src"],
+                stdout=out,
+                check=True,
+            )
         print(report.read_text().splitlines()[-1], f"\n{report}")
 
 
@@ -107,8 +143,12 @@ class Services:
         self.names, self.environment = names, environment
 
     def call(self, *words):
-        done = subprocess.run([sys.executable, ROOT / "tools/services.py", *words], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, check=True)
+        done = subprocess.run(
+            [sys.executable, ROOT / "tools/services.py", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
         return done.stdout.decode()
 
     def __enter__(self):

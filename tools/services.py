@@ -7,6 +7,7 @@
 
 Each has a folder of its own below build/services (--dir), a free port on 127.0.0.1, and runs as an unprivileged user.
 """
+
 import argparse
 import contextlib
 import fcntl
@@ -105,7 +106,7 @@ class Service:
             state = json.loads(self.state.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return None
-        return state if started_at(state["pid"]) == state["began"] else None
+        return state if started_at(state["pid"]) == state.get("began") else None
 
     def start(self):
         with self.alone():
@@ -153,8 +154,23 @@ class Postgres(Service):
     def launch(self):
         data, log, port = self.folder / "data", self.folder / "postgres.log", free_port()
         run = dict(check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self.folder)
-        subprocess.run([*unprivileged(), POSTGRES_BIN / "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8",
-                        "--locale=C.UTF-8", "--no-sync", "-D", data], **run)
+        subprocess.run(
+            [
+                *unprivileged(),
+                POSTGRES_BIN / "initdb",
+                "-A",
+                "trust",
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+                "-D",
+                data,
+            ],
+            **run,
+        )
         settings = POSTGRES_SETTINGS + f"port = {port}\nunix_socket_directories = '{self.folder}'\n"
         with open(data / "postgresql.auto.conf", "a") as conf:
             conf.write(settings)
@@ -186,8 +202,13 @@ default_pool_size = 20
 logfile = {log}
 pidfile = {self.folder / 'pgbouncer.pid'}
 """.replace("* = host", "postgres = user=postgres host"))
-        subprocess.run([*unprivileged(), shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", "-d", conf], check=True,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self.folder)
+        subprocess.run(
+            [*unprivileged(), shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", "-d", conf],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd=self.folder,
+        )
         pid_file, deadline = self.folder / "pgbouncer.pid", time.monotonic() + 10
         while not (pid_file.exists() and pid_file.read_text().strip()):
             if time.monotonic() > deadline:

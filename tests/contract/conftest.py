@@ -3,6 +3,7 @@
 With --url the suite runs against a server that is already there; it must serve clients `pg` and `lite` with the data of
 schema_postgres.sql and schema_sqlite.sql.
 """
+
 import json
 import os
 import pathlib
@@ -31,8 +32,12 @@ def postgres_uri():
     """A database of its own, filled from schema_postgres.sql; dropped with the server that holds it."""
     base = os.environ.get("ATHENA_TEST_POSTGRES")
     if not base:
-        started = subprocess.run([sys.executable, ROOT / "tools/services.py", "start", "postgres"],
-                                 check=True, capture_output=True, text=True)
+        started = subprocess.run(
+            [sys.executable, ROOT / "tools/services.py", "start", "postgres"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         service = json.loads(started.stdout)
         base, os.environ["ATHENA_TEST_POSTGRES_LOG"] = service["uri"], service["log"]
     name = "contract_" + uuid.uuid4().hex[:8]
@@ -44,7 +49,9 @@ def postgres_uri():
 
 
 def run_psql(uri, *arguments):
-    result = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", uri, *arguments], capture_output=True, text=True)
+    result = subprocess.run(
+        ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", uri, *arguments], capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -79,8 +86,13 @@ def start_athena(binary, directory, config, environment=None):
     log_path = directory / "athena.log"
     command = [binary, "--config", str(path), "--port", str(port), "--data", str(directory / "data"), "server"]
     with open(log_path, "w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory,
-                                   env={**os.environ, "ATHENA_KEY_12": ADMIN_KEY, **(environment or {})})
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=directory,
+            env={**os.environ, "ATHENA_KEY_12": ADMIN_KEY, **(environment or {})},
+        )
     server = Athena(f"http://127.0.0.1:{port}", process, log_path)
     deadline = time.monotonic() + 30
     while True:

@@ -1,4 +1,5 @@
 """POST /gateway/fetch and GET /data: contract 3.1, on every backend."""
+
 import json
 import re
 
@@ -25,7 +26,18 @@ def test_star_keeps_the_order_of_the_table(client):
     for columns in ("*", ["*"], [], None):
         fields = {} if columns is None else {"columns": columns}
         row = client.rows("users", conditions=[{"eq_column": "id", "eq_value": 1}], **fields)[0]
-        assert list(row) == ["id", "email", "name", "status", "balance", "active", "score", "profile", "external_id", "created_at"]
+        assert list(row) == [
+            "id",
+            "email",
+            "name",
+            "status",
+            "balance",
+            "active",
+            "score",
+            "profile",
+            "external_id",
+            "created_at",
+        ]
 
 
 def test_values_have_their_json_types(client):
@@ -50,8 +62,12 @@ def test_bytes_are_hex_text(client):
 
 
 def test_text_with_quotes_backslashes_and_emoji(client):
-    assert client.rows("users", columns="name", conditions=[{"eq_column": "id", "eq_value": 5}]) == [{"name": 'Eve "quoted" \\ back'}]
-    assert client.rows("users", columns="name", conditions=[{"eq_column": "email", "eq_value": "zoë@example.org"}]) == [{"name": "Zoë 😀"}]
+    assert client.rows("users", columns="name", conditions=[{"eq_column": "id", "eq_value": 5}]) == [
+        {"name": 'Eve "quoted" \\ back'}
+    ]
+    assert client.rows("users", columns="name", conditions=[{"eq_column": "email", "eq_value": "zoë@example.org"}]) == [
+        {"name": "Zoë 😀"}
+    ]
 
 
 @pytest.mark.parametrize("value", [1, "1"])
@@ -61,18 +77,26 @@ def test_values_are_bound_by_the_type_of_the_column(client, value):
 
 def test_uuid_boolean_and_timestamp_values(client):
     uuid = "22222222-2222-4222-8222-222222222222"
-    assert client.rows("users", columns="id", conditions=[{"eq_column": "external_id", "eq_value": uuid}]) == [{"id": 2}]
+    assert client.rows("users", columns="id", conditions=[{"eq_column": "external_id", "eq_value": uuid}]) == [
+        {"id": 2}
+    ]
     assert len(client.rows("users", columns="id", conditions=[{"eq_column": "active", "eq_value": False}])) == 2
     at = "2025-01-31T13:05:30+00:00"
     assert client.rows("users", columns="id", conditions=[{"eq_column": "created_at", "eq_value": at}]) == [{"id": 2}]
 
 
 def test_null_equality_is_is_null(client):
-    assert [r["id"] for r in client.rows("users", columns="id", conditions=[{"eq_column": "score", "eq_value": None}])] == [3]
+    assert [
+        r["id"] for r in client.rows("users", columns="id", conditions=[{"eq_column": "score", "eq_value": None}])
+    ] == [3]
 
 
 def test_alias_cast_and_json_path(client):
-    row = client.rows("users", columns=["key:id", "id::text", "profile->>city", "tag:profile->tags->>0"], conditions=[{"eq_column": "id", "eq_value": 1}])[0]
+    row = client.rows(
+        "users",
+        columns=["key:id", "id::text", "profile->>city", "tag:profile->tags->>0"],
+        conditions=[{"eq_column": "id", "eq_value": 1}],
+    )[0]
     assert row["key"] == 1 and "London" in row.values() and row["tag"] == "math"
 
 
@@ -88,32 +112,59 @@ def test_default_limit_is_100(client):
     assert body["message"] == "Fetched 100 rows" and body["data"]["has_more"] is True
 
 
-@pytest.mark.parametrize("fields, expected", [
-    ({"current_page": 2, "page_size": 2}, [3, 4]), ({"current_page": 2, "limit": 2}, [3, 4]),
-    ({"current_page": 2, "page_size": 2, "limit": 1}, [3]), ({"current_page": 2, "page_size": 2, "offset": 1}, [4, 5]),
-    ({"offset": 4, "limit": 10}, [5, 6]), ({"current_page": 1, "page_size": 3}, [1, 2, 3]), ({"limit": 0}, [])])
+@pytest.mark.parametrize(
+    "fields, expected",
+    [
+        ({"current_page": 2, "page_size": 2}, [3, 4]),
+        ({"current_page": 2, "limit": 2}, [3, 4]),
+        ({"current_page": 2, "page_size": 2, "limit": 1}, [3]),
+        ({"current_page": 2, "page_size": 2, "offset": 1}, [4, 5]),
+        ({"offset": 4, "limit": 10}, [5, 6]),
+        ({"current_page": 1, "page_size": 3}, [1, 2, 3]),
+        ({"limit": 0}, []),
+    ],
+)
 def test_paging_arithmetic(client, fields, expected):
     assert [row["id"] for row in client.rows("users", columns="id", **fields)] == expected
 
 
-@pytest.mark.parametrize("fields", [
-    {"limit": -1}, {"limit": 1.5}, {"limit": "x"}, {"limit": [1]}, {"offset": -1}, {"current_page": 0}, {"current_page": -3}, {"page_size": -1},
-    {"limit": 10**30}, {"offset": 1e400 if False else "1e9"}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"limit": -1},
+        {"limit": 1.5},
+        {"limit": "x"},
+        {"limit": [1]},
+        {"offset": -1},
+        {"current_page": 0},
+        {"current_page": -3},
+        {"page_size": -1},
+        {"limit": 10**30},
+        {"offset": 1e400 if False else "1e9"},
+    ],
+)
 def test_bad_paging_is_refused(client, fields):
     body = assert_error(client.fetch("users", **fields), 400, "invalid_value")
     assert next(iter(fields)) in body["error"]
 
 
-@pytest.mark.parametrize("sort", [
-    {"sort_by": {"field": "score", "direction": "desc", "nulls": "last"}}, {"sortBy": [{"column": "score", "direction": "descending", "nulls": "last"}]},
-    {"order_by": [{"field": "score", "direction": "desc", "nulls": "last"}]}])
+@pytest.mark.parametrize(
+    "sort",
+    [
+        {"sort_by": {"field": "score", "direction": "desc", "nulls": "last"}},
+        {"sortBy": [{"column": "score", "direction": "descending", "nulls": "last"}]},
+        {"order_by": [{"field": "score", "direction": "desc", "nulls": "last"}]},
+    ],
+)
 def test_sorting(client, sort):
     scores = [row["score"] for row in client.rows("users", columns=["score"], **sort)]
     assert scores == [30, 20, 20, 10, -7, None]
 
 
 def test_sort_by_two_columns(client):
-    rows = client.rows("users", columns=["id"], sort_by=[{"field": "status", "direction": "asc"}, {"field": "id", "direction": "desc"}])
+    rows = client.rows(
+        "users", columns=["id"], sort_by=[{"field": "status", "direction": "asc"}, {"field": "id", "direction": "desc"}]
+    )
     assert [row["id"] for row in rows] == [6, 4, 2, 1, 3, 5]
 
 
@@ -125,7 +176,9 @@ def test_count(client, count):
 
 
 def test_head_returns_the_count_alone(client):
-    data = client.fetch("users", count="exact", head=True, conditions=[{"eq_column": "active", "eq_value": True}]).json()["data"]
+    data = client.fetch(
+        "users", count="exact", head=True, conditions=[{"eq_column": "active", "eq_value": True}]
+    ).json()["data"]
     assert data["rows"] == [] and data["count"] == 4
 
 
@@ -135,16 +188,25 @@ def test_unknown_count_is_refused(client):
 
 def test_strip_nulls_by_header_and_by_body(client):
     conditions = [{"eq_column": "id", "eq_value": 3}]
-    for reply in (client.fetch("users", {"X-Strip-Nulls": "true"}, conditions=conditions), client.fetch("users", conditions=conditions, strip_nulls=True)):
+    for reply in (
+        client.fetch("users", {"X-Strip-Nulls": "true"}, conditions=conditions),
+        client.fetch("users", conditions=conditions, strip_nulls=True),
+    ):
         row = reply.json()["data"]["rows"][0]
         assert "score" not in row and "profile" not in row and row["id"] == 3
-    row = client.fetch("users", {"X-Strip-Nulls": "false"}, conditions=conditions, strip_nulls=True).json()["data"]["rows"][0]
+    row = client.fetch("users", {"X-Strip-Nulls": "false"}, conditions=conditions, strip_nulls=True).json()["data"][
+        "rows"
+    ][0]
     assert "score" in row
 
 
 def test_camel_case_names_resolve_for_columns_conditions_and_sort(client):
-    rows = client.rows("camel_things", columns=["firstName"], conditions=[{"eq_column": "createdByUser", "eq_value": "root"}],
-                       sort_by={"field": "firstName"})
+    rows = client.rows(
+        "camel_things",
+        columns=["firstName"],
+        conditions=[{"eq_column": "createdByUser", "eq_value": "root"}],
+        sort_by={"field": "firstName"},
+    )
     assert rows == [{"firstName": "Ada"}]
 
 
@@ -195,7 +257,9 @@ def test_get_data(client):
     reply = client.send("GET", "/data?view=users&eq_column=id&eq_value=2&columns=id,email")
     assert reply.json()["data"]["rows"] == [{"id": 2, "email": "bob@example.org"}]
     tag = reply.headers["ETag"]
-    again = client.send("GET", "/data?view=users&eq_column=id&eq_value=2&columns=id,email", headers={"If-None-Match": tag})
+    again = client.send(
+        "GET", "/data?view=users&eq_column=id&eq_value=2&columns=id,email", headers={"If-None-Match": tag}
+    )
     assert again.status_code == 304 and again.content == b""
 
 
@@ -220,7 +284,12 @@ def test_every_reply_has_the_promised_headers(client):
 
 
 def test_grouping_with_exact_sums(client):
-    fields = dict(columns=["user_id", "value"], group_by="user_id", aggregation_column="value", aggregation_strategy="cumulative_sum")
+    fields = dict(
+        columns=["user_id", "value"],
+        group_by="user_id",
+        aggregation_column="value",
+        aggregation_strategy="cumulative_sum",
+    )
     text = client.fetch("events", **fields).text
     grouped = json.loads(text)["data"]["post_processing"]["grouped"]
     assert [(g["label"], len(g["rows"])) for g in grouped] == [("1", 3), ("2", 3)]
@@ -230,13 +299,23 @@ def test_grouping_with_exact_sums(client):
 
 
 def test_grouping_by_time_and_dedup(client):
-    grouped = client.fetch("events", group_by="created_at", time_granularity="day", aggregation_column="value",
-                           aggregation_strategy="sum", aggregation_dedup=True).json()["data"]["post_processing"]["grouped"]
+    grouped = client.fetch(
+        "events",
+        group_by="created_at",
+        time_granularity="day",
+        aggregation_column="value",
+        aggregation_strategy="sum",
+        aggregation_dedup=True,
+    ).json()["data"]["post_processing"]["grouped"]
     assert [g["label"] for g in grouped] == ["2025-01-31", "2025-02-01", "2025-02-02"]
-    hours = client.fetch("events", group_by="created_at", time_granularity="hour").json()["data"]["post_processing"]["grouped"]
+    hours = client.fetch("events", group_by="created_at", time_granularity="hour").json()["data"]["post_processing"][
+        "grouped"
+    ]
     assert hours[0]["label"] == "2025-01-31 13:00"
 
 
-@pytest.mark.parametrize("fields", [{"time_granularity": "fortnight"}, {"aggregation_strategy": "median", "aggregation_column": "value"}])
+@pytest.mark.parametrize(
+    "fields", [{"time_granularity": "fortnight"}, {"aggregation_strategy": "median", "aggregation_column": "value"}]
+)
 def test_unknown_grouping_words_are_refused(client, fields):
     assert_error(client.fetch("events", group_by="created_at", **fields), 400, "invalid_value")

@@ -1,4 +1,5 @@
 """Bad input: everything malformed, oversized, half-sent or cancelled gets the error shape and leaves nothing behind."""
+
 import json
 import socket
 import threading
@@ -24,11 +25,25 @@ def talk(server, data, wait=5.0):
         return received
 
 
-@pytest.mark.parametrize("body, code", [
-    ("{", "malformed_json"), ("", "missing_field"), ("[]", "invalid_request"), ('"text"', "invalid_request"), ("nul", "malformed_json"), ('{"a":1}{"b":2}', "malformed_json"),
-    ('{"table_name":"users",}', "malformed_json"), ('{"table_name":"a\\u0000b"}', "invalid_encoding"), ('{"table_name":"\\ud800"}', "invalid_encoding"),
-    (b'{"table_name":"\xff"}', "invalid_encoding"), ('{"table_name":"users","limit":01}', "malformed_json"), ('{"table_name":NaN}', "malformed_json"),
-    ('{"x":' + "[" * 100_000, None), ('{"x":' + "[" * 200 + "]" * 200 + "}", "limit_exceeded")])
+@pytest.mark.parametrize(
+    "body, code",
+    [
+        ("{", "malformed_json"),
+        ("", "missing_field"),
+        ("[]", "invalid_request"),
+        ('"text"', "invalid_request"),
+        ("nul", "malformed_json"),
+        ('{"a":1}{"b":2}', "malformed_json"),
+        ('{"table_name":"users",}', "malformed_json"),
+        ('{"table_name":"a\\u0000b"}', "invalid_encoding"),
+        ('{"table_name":"\\ud800"}', "invalid_encoding"),
+        (b'{"table_name":"\xff"}', "invalid_encoding"),
+        ('{"table_name":"users","limit":01}', "malformed_json"),
+        ('{"table_name":NaN}', "malformed_json"),
+        ('{"x":' + "[" * 100_000, None),
+        ('{"x":' + "[" * 200 + "]" * 200 + "}", "limit_exceeded"),
+    ],
+)
 def test_bad_bodies(client, body, code):
     reply = client.send("POST", "/gateway/fetch", body)
     assert reply.status_code in (400, 413), reply.text
@@ -47,7 +62,12 @@ def test_deep_trees(client):
     for _ in range(45):
         tree = {"not": tree}
     assert client.fetch("users", conditions=[tree]).json()["code"] in ("limit_exceeded", "invalid_condition")
-    assert client.fetch("users", conditions=[{"operator": "or", "value": "and(" * 500 + "id.eq.1" + ")" * 500}]).status_code == 400
+    assert (
+        client.fetch(
+            "users", conditions=[{"operator": "or", "value": "and(" * 500 + "id.eq.1" + ")" * 500}]
+        ).status_code
+        == 400
+    )
 
 
 def test_oversized_body_is_refused_early(athena):
@@ -75,26 +95,77 @@ def test_a_hundred_megabytes_chunked(athena):
         assert received == b"" or received.startswith(b"HTTP/1.1 413 ")
 
 
-@pytest.mark.parametrize("value", ["users; drop table users", 'users" where 1=1 --', "users' or '1'='1", "pg_catalog.pg_shadow\" union", "sqlite_master\x01", "a" * 10_000, "😀", "\\", "../x"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "users; drop table users",
+        'users" where 1=1 --',
+        "users' or '1'='1",
+        'pg_catalog.pg_shadow" union',
+        "sqlite_master\x01",
+        "a" * 10_000,
+        "😀",
+        "\\",
+        "../x",
+    ],
+)
 def test_hostile_names(client, value):
-    for reply in (client.fetch(value), client.fetch("users", columns=[value]), client.fetch("users", conditions=[{"eq_column": value, "eq_value": 1}]),
-                  client.fetch("users", sort_by={"field": value}), client.insert("users", {value: 1}), client.insert("users", {"id": 1, "email": "x"}, on_conflict=value)):
+    for reply in (
+        client.fetch(value),
+        client.fetch("users", columns=[value]),
+        client.fetch("users", conditions=[{"eq_column": value, "eq_value": 1}]),
+        client.fetch("users", sort_by={"field": value}),
+        client.insert("users", {value: 1}),
+        client.insert("users", {"id": 1, "email": "x"}, on_conflict=value),
+    ):
         assert reply.status_code == 400, reply.text
         assert reply.json()["status"] == "error"
     assert len(client.rows("users", conditions=[{"operator": "lte", "column": "id", "value": 6}])) == 6
 
 
-@pytest.mark.parametrize("value", ["'; drop table users; --", "\\'; --", "$1", "?1", "{c}", "%s", '"', "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "'; drop table users; --",
+        "\\'; --",
+        "$1",
+        "?1",
+        "{c}",
+        "%s",
+        '"',
+        "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+    ],
+)
 def test_hostile_values_are_only_values(client, value):
     assert client.rows("users", conditions=[{"eq_column": "email", "eq_value": value}]) == []
-    assert client.rows("users", conditions=[{"operator": "in", "column": "email", "value": [value, "{", "}", ",", '"', "\\"]}]) == []
-    assert client.rows("users", conditions=[{"operator": "eq", "column": "profile->>" + value.replace("->", ""), "value": "x"}]) == []
+    assert (
+        client.rows(
+            "users", conditions=[{"operator": "in", "column": "email", "value": [value, "{", "}", ",", '"', "\\"]}]
+        )
+        == []
+    )
+    assert (
+        client.rows(
+            "users", conditions=[{"operator": "eq", "column": "profile->>" + value.replace("->", ""), "value": "x"}]
+        )
+        == []
+    )
 
 
 SMUGGLING = [
-    b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"Content-Length: 5\r\nContent-Length: 6\r\n", b"Transfer-Encoding: gzip, chunked\r\n",
-    b"Transfer-Encoding : chunked\r\n", b"Content-Length: +5\r\n", b"Content-Length: 5 5\r\n", b"X: a\r\n folded\r\n", b"X: a\nY: b\r\n", b"Host: second\r\n", b"Bad Name: x\r\n",
-    b"X: \x00\r\n", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"]
+    b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+    b"Content-Length: 5\r\nContent-Length: 6\r\n",
+    b"Transfer-Encoding: gzip, chunked\r\n",
+    b"Transfer-Encoding : chunked\r\n",
+    b"Content-Length: +5\r\n",
+    b"Content-Length: 5 5\r\n",
+    b"X: a\r\n folded\r\n",
+    b"X: a\nY: b\r\n",
+    b"Host: second\r\n",
+    b"Bad Name: x\r\n",
+    b"X: \x00\r\n",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+]
 
 
 @pytest.mark.parametrize("lines", SMUGGLING)
@@ -106,12 +177,23 @@ def test_smuggling_is_refused_and_the_connection_closed(athena, lines):
 
 
 def test_duplicate_client_header(athena):
-    reply = talk(athena, b"POST /gateway/fetch HTTP/1.1\r\n" + HEAD + b"X-Athena-Client: lite\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" + b'{"table_name":"users"}')
+    reply = talk(
+        athena,
+        b"POST /gateway/fetch HTTP/1.1\r\n"
+        + HEAD
+        + b"X-Athena-Client: lite\r\nConnection: close\r\nContent-Length: 22\r\n\r\n"
+        + b'{"table_name":"users"}',
+    )
     assert reply.startswith(b"HTTP/1.1 400 ")
 
 
 def test_pipelined_requests_are_answered_in_order(athena):
-    one = b"POST /gateway/fetch HTTP/1.1\r\n" + HEAD + b"X-Request-Id: r%d\r\nContent-Length: 34\r\n\r\n" + b'{"table_name":"users","limit":"1"}'
+    one = (
+        b"POST /gateway/fetch HTTP/1.1\r\n"
+        + HEAD
+        + b"X-Request-Id: r%d\r\nContent-Length: 34\r\n\r\n"
+        + b'{"table_name":"users","limit":"1"}'
+    )
     data = b"".join(one.replace(b"%d", str(i).encode()) for i in range(50))
     with socket.create_connection(athena.address, timeout=10) as connection:
         connection.sendall(data)
@@ -127,7 +209,10 @@ def test_client_gone_stops_the_query(athena, pg):
     body = json.dumps({"query": f"select pg_sleep(60) as {mark}"}).encode()
     connection = socket.create_connection(athena.address)
     connection.sendall(b"POST /gateway/query HTTP/1.1\r\n" + HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    running = f"select count(*) as n from pg_stat_activity where query like '%{mark}%' and state = 'active' and pid <> pg_backend_pid()"
+    running = (
+        "select count(*) as n from pg_stat_activity "
+        f"where query like '%{mark}%' and state = 'active' and pid <> pg_backend_pid()"
+    )
     wait_for(lambda: pg.query(running).json()["data"]["rows"][0]["n"] == 1)
     connection.close()
     wait_for(lambda: pg.query(running).json()["data"]["rows"][0]["n"] == 0, seconds=2)
@@ -146,9 +231,18 @@ def test_backends_killed_under_load(athena, pg):
 
     def reader(user):
         import httpx
+
         with httpx.Client(base_url=athena.url, timeout=20) as http:
             while not stop.is_set():
-                reply = http.post("/gateway/fetch", headers={"X-Athena-Client": "pg"}, json={"table_name": "users", "columns": ["id"], "conditions": [{"eq_column": "id", "eq_value": user}]})
+                reply = http.post(
+                    "/gateway/fetch",
+                    headers={"X-Athena-Client": "pg"},
+                    json={
+                        "table_name": "users",
+                        "columns": ["id"],
+                        "conditions": [{"eq_column": "id", "eq_value": user}],
+                    },
+                )
                 if reply.status_code == 200:
                     if reply.json()["data"]["rows"] != [{"id": user}]:
                         wrong.append(reply.text)
@@ -163,7 +257,10 @@ def test_backends_killed_under_load(athena, pg):
     try:
         for _ in range(5):
             time.sleep(0.3)
-            pg.query("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()")
+            pg.query(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where pid <> pg_backend_pid() and datname = current_database()"
+            )
         wait_for(lambda: pg.fetch("users", limit=1).status_code == 200, seconds=1)
     finally:
         stop.set()

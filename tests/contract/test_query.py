@@ -1,4 +1,5 @@
 """Raw SQL: /gateway/query and /query/sql (contract 3.5)."""
+
 import pytest
 from conftest import assert_error
 
@@ -7,7 +8,9 @@ def test_select(client):
     body = client.query("select id, email from users where id <= 2 order by id").json()
     assert body["message"] == "Query executed" and [row["id"] for row in body["data"]["rows"]] == [1, 2]
     meta = body["data"]["meta"]
-    assert meta["returned_row_count"] == 2 and meta["statement_count"] == 1 and meta["backend"] in ("postgresql", "sqlite")
+    assert (
+        meta["returned_row_count"] == 2 and meta["statement_count"] == 1 and meta["backend"] in ("postgresql", "sqlite")
+    )
 
 
 def test_parameters(client):
@@ -23,9 +26,14 @@ def test_returning_rows_of_a_write(client):
 
 
 def test_several_statements_are_one_transaction(client):
-    body = client.query("insert into items (item_id, sku) values (601, 'm1'); insert into items (item_id, sku) values (602, 'm2'); select count(*) as n from items where item_id in (601, 602)").json()
+    body = client.query(
+        "insert into items (item_id, sku) values (601, 'm1'); insert into items (item_id, sku) values (602, 'm2'); "
+        "select count(*) as n from items where item_id in (601, 602)"
+    ).json()
     assert body["data"]["rows"] == [{"n": 2}] and body["data"]["meta"]["statement_count"] == 3
-    reply = client.query("insert into items (item_id, sku) values (603, 'm3'); insert into items (item_id, sku) values (604, 'm1')")
+    reply = client.query(
+        "insert into items (item_id, sku) values (603, 'm3'); insert into items (item_id, sku) values (604, 'm1')"
+    )
     assert_error(reply, 409, "unique_violation")
     assert client.query("select count(*) as n from items where item_id = 603").json()["data"]["rows"] == [{"n": 0}]
     client.query("delete from items where item_id in (601, 602)")
@@ -53,7 +61,11 @@ def test_nothing_to_run(client, text):
 def test_read_only(client):
     assert client.query("select 1 as one", read_only=True).json()["data"]["rows"] == [{"one": 1}]
     reply = client.query("delete from items", read_only=True)
-    assert reply.status_code in (400, 403) and reply.json()["code"] in ("read_only_violation", "insufficient_privilege", "unsupported_statement")
+    assert reply.status_code in (400, 403) and reply.json()["code"] in (
+        "read_only_violation",
+        "insufficient_privilege",
+        "unsupported_statement",
+    )
 
 
 def test_no_session_state_leaks(pg):
@@ -70,8 +82,18 @@ def test_copy_is_answered_clearly(pg, text):
     assert pg.query("select 1 as one").status_code == 200
 
 
-@pytest.mark.parametrize("text", ["attach database '/tmp/x.db' as x", "detach database main", "vacuum into '/tmp/x.db'", "pragma journal_mode = delete", "pragma writable_schema = on",
-                                  "select load_extension('x')", "pragma query_only = 0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "attach database '/tmp/x.db' as x",
+        "detach database main",
+        "vacuum into '/tmp/x.db'",
+        "pragma journal_mode = delete",
+        "pragma writable_schema = on",
+        "select load_extension('x')",
+        "pragma query_only = 0",
+    ],
+)
 def test_sqlite_authorizer(lite, text):
     reply = lite.query(text)
     assert reply.status_code in (400, 403), reply.text
@@ -98,11 +120,18 @@ def test_ddl_is_seen_at_once(client):
 
 def test_query_sql(client):
     driver = "postgresql" if client.is_postgres else "sqlite"
-    reply = client.send("POST", "/query/sql", {"query": "select count(*) as n from users", "driver": driver, "db_name": "whatever"})
+    reply = client.send(
+        "POST", "/query/sql", {"query": "select count(*) as n from users", "driver": driver, "db_name": "whatever"}
+    )
     body = reply.json()
     assert body["status"] == "success" and body["message"] == "Successfully executed query"
     data = body["data"]
-    assert data["rows"] == [{"n": 6}] and data["columns"][0]["name"] == "n" and data["db_name"] == "whatever" and data["driver"] == driver
+    assert (
+        data["rows"] == [{"n": 6}]
+        and data["columns"][0]["name"] == "n"
+        and data["db_name"] == "whatever"
+        and data["driver"] == driver
+    )
     assert data["statement_count"] == 1 and data["returned_row_count"] == 1 and data["duration_ms"] >= 0
 
 
@@ -112,7 +141,11 @@ def test_query_sql_without_header_uses_db_name(athena):
 
 
 def test_query_sql_unknown_driver_lists_the_known(client):
-    body = assert_error(client.send("POST", "/query/sql", {"query": "select 1", "driver": "oracle", "db_name": "x"}), 400, "unknown_driver")
+    body = assert_error(
+        client.send("POST", "/query/sql", {"query": "select 1", "driver": "oracle", "db_name": "x"}),
+        400,
+        "unknown_driver",
+    )
     assert "postgresql" in body["error"] + body["hint"]
 
 
@@ -122,7 +155,11 @@ def test_query_sql_driver_of_another_kind_is_refused(client):
 
 
 def test_direct_targets_are_off_unless_configured(athena):
-    reply = athena.http.post("/gateway/query", json={"query": "select 1"}, headers={"X-JDBC-URL": "jdbc:postgresql://127.0.0.1:5432/postgres"})
+    reply = athena.http.post(
+        "/gateway/query",
+        json={"query": "select 1"},
+        headers={"X-JDBC-URL": "jdbc:postgresql://127.0.0.1:5432/postgres"},
+    )
     assert_error(reply, 403, "direct_target_refused")
 
 

@@ -1,4 +1,5 @@
 """Utility routes, shapes, errors, CORS, admin key: contract 1, 2, 8."""
+
 import json
 
 import pytest
@@ -7,7 +8,9 @@ from conftest import ADMIN_KEY, Client, assert_error
 
 def test_root_lists_routes(athena):
     body = athena.http.get("/").json()
-    assert body["message"] == "athena is online" and body["athena_api"] == "online" and body["athena_deadpool"] == "online"
+    assert (
+        body["message"] == "athena is online" and body["athena_api"] == "online" and body["athena_deadpool"] == "online"
+    )
     assert body["version"] and any(route["path"] == "/gateway/fetch" for route in body["routes"])
 
 
@@ -38,8 +41,13 @@ def test_unknown_route_and_wrong_method(athena):
 def test_admin_key(athena, path):
     assert_error(athena.http.get(path), 401, "invalid_admin_key")
     assert_error(athena.http.get(path, headers={"apikey": "wrong"}), 401, "invalid_admin_key")
-    for headers in ({"apikey": ADMIN_KEY}, {"X-API-Key": ADMIN_KEY}, {"X-Athena-Key": ADMIN_KEY}, {"Authorization": f"bearer {ADMIN_KEY}"},
-                    {"Authorization": "Bearer somebody.elses.token", "apikey": ADMIN_KEY}):
+    for headers in (
+        {"apikey": ADMIN_KEY},
+        {"X-API-Key": ADMIN_KEY},
+        {"X-Athena-Key": ADMIN_KEY},
+        {"Authorization": f"bearer {ADMIN_KEY}"},
+        {"Authorization": "Bearer somebody.elses.token", "apikey": ADMIN_KEY},
+    ):
         assert athena.http.get(path, headers=headers).json() == {"clients": ["lite", "pg"]}
     reply = athena.http.get(path, params={"api_key": ADMIN_KEY})
     assert reply.status_code == 200 and reply.headers["Deprecation"]
@@ -51,7 +59,9 @@ def test_schema_tables(client):
     names = {t["table_name"]: t for t in tables}
     assert names["users"]["table_type"] and "view" in names["active_users"]["table_type"].lower()
     if client.is_postgres:
-        assert {t["table_name"] for t in client.send("GET", "/schema/tables?schema=other").json()["tables"]} == {"notes"}
+        assert {t["table_name"] for t in client.send("GET", "/schema/tables?schema=other").json()["tables"]} == {
+            "notes"
+        }
 
 
 def test_schema_columns(client):
@@ -68,18 +78,31 @@ def test_schema_constraints(client):
 
 def test_schema_migrations_absent(client):
     body = client.send("GET", "/schema/migrations").json()
-    assert body == {"message": "Migration tracking is not available for this database.", "migrations": []} or body["migrations"] == []
+    assert (
+        body == {"message": "Migration tracking is not available for this database.", "migrations": []}
+        or body["migrations"] == []
+    )
 
 
 def test_client_header(athena):
     assert_error(athena.http.post("/gateway/fetch", json={"table_name": "users"}), 400, "missing_client_header")
-    assert_error(athena.http.post("/gateway/fetch", json={"table_name": "users"}, headers={"X-Athena-Client": ""}), 400, "missing_client_header")
+    assert_error(
+        athena.http.post("/gateway/fetch", json={"table_name": "users"}, headers={"X-Athena-Client": ""}),
+        400,
+        "missing_client_header",
+    )
     assert_error(Client(athena, "nobody").fetch("users"), 400, "unknown_client")
     assert Client(athena, "PG").fetch("users", limit=1).status_code == 200
 
 
-SHAPES = [({"X-Athena-Shape": "documented"}, "documented"), ({"X-Athena-Shape": "compact"}, "compact"), ({"X-Athena-Shape": "bare"}, "bare"),
-          ({"X-Athena-Sdk": "xylex-group/athena 5.2.0"}, "compact"), ({"X-Backend-Type": "postgresql"}, "compact"), ({}, "documented")]
+SHAPES = [
+    ({"X-Athena-Shape": "documented"}, "documented"),
+    ({"X-Athena-Shape": "compact"}, "compact"),
+    ({"X-Athena-Shape": "bare"}, "bare"),
+    ({"X-Athena-Sdk": "xylex-group/athena 5.2.0"}, "compact"),
+    ({"X-Backend-Type": "postgresql"}, "compact"),
+    ({}, "documented"),
+]
 
 
 @pytest.mark.parametrize("headers, shape", SHAPES)
@@ -88,7 +111,13 @@ def test_shapes_of_fetch(client, headers, shape):
     if shape == "documented":
         assert body["data"] == {"rows": [{"id": 1}], "count": 6, "has_more": True} and body["status"] == "success"
     elif shape == "compact":
-        assert body["data"] == [{"id": 1}] and body["count"] == 6 and body["has_more"] is True and "status" not in body and "message" not in body
+        assert (
+            body["data"] == [{"id": 1}]
+            and body["count"] == 6
+            and body["has_more"] is True
+            and "status" not in body
+            and "message" not in body
+        )
     else:
         assert body == [{"id": 1}]
 
@@ -96,7 +125,10 @@ def test_shapes_of_fetch(client, headers, shape):
 def test_early_sdk_gets_bare_rows(client):
     headers = {"apikey": "k", "x-api-key": "k", "X-Strip-Nulls": "true"}
     assert client.fetch("users", headers, columns=["id"], limit=1, strip_nulls=True).json() == [{"id": 1}]
-    assert "data" in client.fetch("users", {**headers, "x-api-key": "other"}, columns=["id"], limit=1, strip_nulls=True).json()
+    assert (
+        "data"
+        in client.fetch("users", {**headers, "x-api-key": "other"}, columns=["id"], limit=1, strip_nulls=True).json()
+    )
 
 
 def test_unknown_shape_is_refused(client):
@@ -104,11 +136,27 @@ def test_unknown_shape_is_refused(client):
 
 
 def test_cors(athena):
-    reply = athena.http.options("/gateway/fetch", headers={"Origin": "https://app.example.org", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-athena-client"})
+    reply = athena.http.options(
+        "/gateway/fetch",
+        headers={
+            "Origin": "https://app.example.org",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x-athena-client",
+        },
+    )
     assert reply.status_code in (200, 204) and reply.headers["Access-Control-Allow-Origin"] == "https://app.example.org"
-    assert "x-athena-client" in reply.headers["Access-Control-Allow-Headers"].lower() and "POST" in reply.headers["Access-Control-Allow-Methods"]
-    assert "Access-Control-Allow-Origin" not in athena.http.get("/ping", headers={"Origin": "https://evil.example"}).headers
-    assert athena.http.get("/ping", headers={"Origin": "https://app.example.org"}).headers["Access-Control-Allow-Origin"] == "https://app.example.org"
+    assert (
+        "x-athena-client" in reply.headers["Access-Control-Allow-Headers"].lower()
+        and "POST" in reply.headers["Access-Control-Allow-Methods"]
+    )
+    assert (
+        "Access-Control-Allow-Origin"
+        not in athena.http.get("/ping", headers={"Origin": "https://evil.example"}).headers
+    )
+    assert (
+        athena.http.get("/ping", headers={"Origin": "https://app.example.org"}).headers["Access-Control-Allow-Origin"]
+        == "https://app.example.org"
+    )
 
 
 def test_compression(client):
@@ -123,10 +171,16 @@ def test_request_timeout_header(pg):
 def test_openapi_is_valid(athena):
     import yaml
     from openapi_spec_validator import validate
+
     document = yaml.safe_load(athena.http.get("/openapi.yaml").text)
     validate(document)
     served = {(m, r["path"]) for r in athena.http.get("/").json()["routes"] for m in r["methods"]}
-    described = {(m.upper(), p) for p, item in document["paths"].items() for m in item if m in ("get", "post", "put", "delete", "patch")}
+    described = {
+        (m.upper(), p)
+        for p, item in document["paths"].items()
+        for m in item
+        if m in ("get", "post", "put", "delete", "patch")
+    }
     assert described >= {(m, p) for m, p in served if not p.startswith("/db/")}
 
 

@@ -4,6 +4,7 @@ Every request carries a mark, in its text or its values. A reply must hold its o
 statements were cancelled, and each of those must belong to a request that was cut or ran out of time.
 ATHENA_SOAK_REQUESTS sets how many (default 5 000; the full run is 100 000).
 """
+
 import asyncio
 import json
 import os
@@ -42,17 +43,25 @@ class Soak:
         kind = self.random.random()
         headers = {"X-Athena-Client": "pg", "X-Request-Id": f"soak{mark}"}
         if kind < 0.6:
-            path, body = "/gateway/fetch", {"table_name": "sequence_rows", "columns": ["id"], "conditions": [{"eq_column": "id", "eq_value": 1 + mark % 5000}]}
+            path, body = "/gateway/fetch", {
+                "table_name": "sequence_rows",
+                "columns": ["id"],
+                "conditions": [{"eq_column": "id", "eq_value": 1 + mark % 5000}],
+            }
             expected = [{"id": 1 + mark % 5000}]
         else:
             sleep = self.random.choice([0, 0, 0.005, 0.05, 0.3])
-            path, body = "/gateway/query", {"query": f"select {mark} as mark from (select pg_sleep({sleep})) as s /* mark:{mark}: */"}
+            path, body = "/gateway/query", {
+                "query": f"select {mark} as mark from (select pg_sleep({sleep})) as s /* mark:{mark}: */"
+            }
             expected = [{"mark": mark}]
         if kind > 0.8:
             headers["X-Athena-Timeout-Ms"] = str(self.random.choice([1, 5, 20, 100]))
             self.cut.add(mark)
         payload = json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(payload)}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(payload)}\r\n" + "".join(
+            f"{k}: {v}\r\n" for k, v in headers.items()
+        )
         writer.write(head.encode() + b"\r\n" + payload)
         if self.random.random() < 0.15:
             self.cut.add(mark)
@@ -84,12 +93,17 @@ def test_soak(athena, pg):
     assert not soak.wrong, soak.wrong[:3]
     assert soak.answered > REQUESTS * 0.7
 
-    active = "select count(*) as n from pg_stat_activity where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()"
+    active = (
+        "select count(*) as n from pg_stat_activity "
+        "where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()"
+    )
     deadline = time.monotonic() + 5
     while pg.query(active).json()["data"]["rows"][0]["n"]:
         assert time.monotonic() < deadline, "a statement still runs"
         time.sleep(0.05)
-    connections = pg.query("select count(*) as n from pg_stat_activity where datname = current_database()").json()["data"]["rows"][0]["n"]
+    connections = pg.query("select count(*) as n from pg_stat_activity where datname = current_database()").json()[
+        "data"
+    ]["rows"][0]["n"]
     assert connections <= 50
 
     with open(log_path, "rb") as log:

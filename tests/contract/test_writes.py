@@ -1,4 +1,5 @@
 """Insert, update, delete: contract 3.2–3.4."""
+
 import itertools
 
 import pytest
@@ -61,7 +62,9 @@ def test_upsert_update_body_says_what_to_set(client):
     assert stored(client, row["item_id"])[0]["quantity"] == 77 and stored(client, row["item_id"])[0]["label"] == "new"
 
 
-@pytest.mark.parametrize("fields", [{"on_conflict": "item_id", "update_body": {}}, {"on_conflict": "item_id", "ignore_duplicates": True}])
+@pytest.mark.parametrize(
+    "fields", [{"on_conflict": "item_id", "update_body": {}}, {"on_conflict": "item_id", "ignore_duplicates": True}]
+)
 def test_upsert_that_does_nothing(client, fields):
     row = item()
     client.insert("items", row)
@@ -77,14 +80,25 @@ def test_update_body_without_on_conflict_finds_the_key(client):
 
 
 def test_update_body_with_two_candidates_is_refused(client):
-    body = assert_error(client.insert("two_keys", {"a": "x", "b": "y", "note": "n"}, update_body={"note": "m"}), 400, "ambiguous_conflict_target")
+    body = assert_error(
+        client.insert("two_keys", {"a": "x", "b": "y", "note": "n"}, update_body={"note": "m"}),
+        400,
+        "ambiguous_conflict_target",
+    )
     assert "a" in body["error"] + body["hint"] and "b" in body["error"] + body["hint"]
 
 
 def test_insert_errors(client):
     assert_error(client.insert("items", item(sku=None)), 400, "not_null_violation")
     assert_error(client.insert("items", item(quantity=-1)), 400, "check_constraint_violation")
-    assert_error(client.insert("events", {"id": 999, "user_id": 4242, "status": "x", "value": "1.00", "created_at": "2025-01-01T00:00:00+00:00"}), 422, "foreign_key_violation")
+    assert_error(
+        client.insert(
+            "events",
+            {"id": 999, "user_id": 4242, "status": "x", "value": "1.00", "created_at": "2025-01-01T00:00:00+00:00"},
+        ),
+        422,
+        "foreign_key_violation",
+    )
     assert_error(client.insert("items", item(nope=1)), 400, "undefined_column")
     assert_error(client.insert("items", []), 400, "invalid_value")
     assert_error(client.insert("items", "text"), 400, "invalid_value")
@@ -95,16 +109,33 @@ def test_insert_errors(client):
 def test_json_bytes_unicode_and_camel_case_round_trip(client):
     key = next(NEXT)
     profile = {"camelKey": [1, {"x": None}], "s": 'quote " and \\'}
-    reply = client.insert("users", {"id": key, "email": f"{key}@example.org", "profile": profile, "externalId": "99999999-9999-4999-8999-999999999999"})
+    reply = client.insert(
+        "users",
+        {
+            "id": key,
+            "email": f"{key}@example.org",
+            "profile": profile,
+            "externalId": "99999999-9999-4999-8999-999999999999",
+        },
+    )
     assert reply.status_code == 200, reply.text
     row = client.rows("users", columns=["profile", "external_id"], conditions=[{"eq_column": "id", "eq_value": key}])[0]
     assert row == {"profile": profile, "external_id": "99999999-9999-4999-8999-999999999999"}
     client.delete("users", resource_id=key)
 
 
-@pytest.mark.parametrize("payload", [
-    {"update_body": {"label": "u"}}, {"set": {"label": "u"}}, {"data": {"label": "u"}}, {"update_body": {"set": {"label": "u"}}}, {"update_body": {"data": {"label": "u"}}},
-    {"columns": [{"label": "u"}]}, {"columns": [{"column": "label", "value": "u"}]}])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"update_body": {"label": "u"}},
+        {"set": {"label": "u"}},
+        {"data": {"label": "u"}},
+        {"update_body": {"set": {"label": "u"}}},
+        {"update_body": {"data": {"label": "u"}}},
+        {"columns": [{"label": "u"}]},
+        {"columns": [{"column": "label", "value": "u"}]},
+    ],
+)
 def test_update_payload_forms(client, payload):
     row = item()
     client.insert("items", row)
@@ -116,12 +147,19 @@ def test_update_payload_forms(client, payload):
 def test_update_sets_null_and_returns_the_columns_asked_for(client):
     row = item()
     client.insert("items", row)
-    body = client.update("items", update_body={"label": None}, columns=["label", "sku"], conditions=[{"eq_column": "item_id", "eq_value": row["item_id"]}]).json()
+    body = client.update(
+        "items",
+        update_body={"label": None},
+        columns=["label", "sku"],
+        conditions=[{"eq_column": "item_id", "eq_value": row["item_id"]}],
+    ).json()
     assert body["data"]["rows"] == [{"label": None, "sku": row["sku"]}]
 
 
 def test_update_needs_a_payload_and_a_condition(client):
-    body = assert_error(client.update("items", conditions=[{"eq_column": "item_id", "eq_value": 1}]), 400, "update_payload_required")
+    body = assert_error(
+        client.update("items", conditions=[{"eq_column": "item_id", "eq_value": 1}]), 400, "update_payload_required"
+    )
     assert "update payload required" in body["error"] + body["message"]
     assert_error(client.update("items", set={"label": "x"}), 400, "unfiltered_write")
     assert_error(client.update("items", set={"label": "x"}, conditions=[]), 400, "unfiltered_write")
@@ -131,9 +169,16 @@ def test_max_affected_changes_nothing(client):
     rows = [item(label="many"), item(label="many")]
     client.insert("items", rows)
     keys = [{"operator": "in", "column": "item_id", "value": [r["item_id"] for r in rows]}]
-    assert_error(client.update("items", set={"label": "gone"}, conditions=keys, max_affected=1), 409, "too_many_affected")
+    assert_error(
+        client.update("items", set={"label": "gone"}, conditions=keys, max_affected=1), 409, "too_many_affected"
+    )
     assert stored(client, rows[0]["item_id"])[0]["label"] == "many"
-    assert client.update("items", set={"label": "gone"}, conditions=keys, max_affected=2).json()["data"]["meta"]["rows_affected"] == 2
+    assert (
+        client.update("items", set={"label": "gone"}, conditions=keys, max_affected=2).json()["data"]["meta"][
+            "rows_affected"
+        ]
+        == 2
+    )
 
 
 def test_update_that_matches_nothing(client):
@@ -146,7 +191,11 @@ def test_delete_by_resource_id(client):
     client.insert("items", row)
     body = client.delete("items", resource_id=row["item_id"]).json()
     assert body["message"] == "Data deleted successfully" and body["success"] is True and body["table_name"] == "items"
-    assert body["data"][0]["sku"] == row["sku"] if isinstance(body["data"], list) else body["data"]["rows"][0]["sku"] == row["sku"]
+    assert (
+        body["data"][0]["sku"] == row["sku"]
+        if isinstance(body["data"], list)
+        else body["data"]["rows"][0]["sku"] == row["sku"]
+    )
     assert stored(client, row["item_id"]) == []
 
 
@@ -155,7 +204,9 @@ def test_delete_by_conditions_and_both(client):
     client.insert("items", row)
     client.delete("items", resource_id=row["item_id"], conditions=[{"eq_column": "label", "eq_value": "other"}])
     assert len(stored(client, row["item_id"])) == 1
-    reply = client.send("POST", "/gateway/delete", {"table_name": "items", "conditions": [{"eq_column": "sku", "eq_value": row["sku"]}]})
+    reply = client.send(
+        "POST", "/gateway/delete", {"table_name": "items", "conditions": [{"eq_column": "sku", "eq_value": row["sku"]}]}
+    )
     assert reply.status_code == 200 and stored(client, row["item_id"]) == []
 
 
@@ -171,6 +222,11 @@ def test_delete_that_matches_nothing(client):
 
 def test_unfiltered_writes_when_told(client):
     client.insert("memberships", [{"team_id": 1, "user_id": 1}, {"team_id": 1, "user_id": 2}])
-    assert client.update("memberships", set={"role": "admin"}, allow_unfiltered=True).json()["data"]["meta"]["rows_affected"] == 2
+    assert (
+        client.update("memberships", set={"role": "admin"}, allow_unfiltered=True).json()["data"]["meta"][
+            "rows_affected"
+        ]
+        == 2
+    )
     assert client.delete("memberships", allow_unfiltered=True).status_code == 200
     assert client.rows("memberships") == []

@@ -1,4 +1,5 @@
 """Starts the binary (ATHENA_BINARY, else the release build) the way a person does, in an empty folder."""
+
 import os
 import pathlib
 import queue
@@ -19,8 +20,15 @@ class Server:
     def __init__(self, arguments, folder, environment):
         self.log_path = folder / f"log-{len(list(folder.glob('log-*')))}"
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([BINARY, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                [BINARY, *arguments],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         self.lines = queue.Queue()
         threading.Thread(target=self.read, daemon=True).start()
         self.banner = []
@@ -61,8 +69,15 @@ class Place:
         return self.servers[-1]
 
     def run(self, *arguments):
-        return subprocess.run([BINARY, *arguments], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=PATIENCE)
+        return subprocess.run(
+            [BINARY, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
 
     def write(self, name, text):
         (self.folder / name).write_text(text)

@@ -1,4 +1,5 @@
 """The process from outside: command line, exit codes, banner, signals, files."""
+
 import json
 import signal
 import socket
@@ -18,21 +19,34 @@ def fetch(server, body=FETCH, client="demo"):
     return httpx.post(f"{server.url}/gateway/fetch", json=body, headers={"X-Athena-Client": client}, timeout=30)
 
 
-@pytest.mark.parametrize("arguments", [[], ["nope"], ["server", "--port", "abc"], ["server", "--port", "65536"],
-                                       ["clients"], ["clients", "add", "a"], ["fetch"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nope"],
+        ["server", "--port", "abc"],
+        ["server", "--port", "65536"],
+        ["clients"],
+        ["clients", "add", "a"],
+        ["fetch"],
+    ],
+)
 def test_a_wrong_command_line_is_exit_code_2(place, arguments):
     done = place.run(*arguments)
     assert done.returncode == 2
     assert done.stdout == "" and done.stderr != ""
 
 
-@pytest.mark.parametrize("config, message", [
-    ("api:\n  port: abc\n", "config.yaml:2: api.port must be a whole number from 0 to 65535; it is 'abc'"),
-    ("postgres_clients:\n  a: ${A_URI}\n", "config.yaml:2: postgres_clients.a uses ${A_URI}, which is not set"),
-    ("api: [\n", "config.yaml:2:1: "),
-    ("clients:\n  - {name: a, uri: 'sqlite:../a.db'}\n", "outside of the data folder"),
-    ("clients:\n  - {name: a, uri: 'mongodb://u:secret@h/d'}\n", "clients.0"),
-])
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ("api:\n  port: abc\n", "config.yaml:2: api.port must be a whole number from 0 to 65535; it is 'abc'"),
+        ("postgres_clients:\n  a: ${A_URI}\n", "config.yaml:2: postgres_clients.a uses ${A_URI}, which is not set"),
+        ("api: [\n", "config.yaml:2:1: "),
+        ("clients:\n  - {name: a, uri: 'sqlite:../a.db'}\n", "outside of the data folder"),
+        ("clients:\n  - {name: a, uri: 'mongodb://u:secret@h/d'}\n", "clients.0"),
+    ],
+)
 def test_a_broken_configuration_stops_the_start_and_says_where(place, config, message):
     done = place.run("server", "--config", place.write("config.yaml", config))
     assert done.returncode == 1
@@ -76,12 +90,17 @@ def test_the_first_start_makes_files_that_only_the_owner_reads(place):
 
 def test_the_second_start_keeps_what_was_written(place):
     server = place.serve()
-    changed = httpx.post(f"{server.url}/gateway/update", headers={"X-Athena-Client": "demo"}, json={
-        "table_name": "products", "set": {"stock": 7}, "conditions": [{"eq_column": "id", "eq_value": 1}]})
+    changed = httpx.post(
+        f"{server.url}/gateway/update",
+        headers={"X-Athena-Client": "demo"},
+        json={"table_name": "products", "set": {"stock": 7}, "conditions": [{"eq_column": "id", "eq_value": 1}]},
+    )
     assert changed.status_code == 200, changed.text
     assert server.end(signal.SIGTERM) == 0
-    rows = fetch(place.serve(), {"table_name": "products", "columns": ["stock"],
-                                 "conditions": [{"eq_column": "id", "eq_value": 1}]}).json()["data"]["rows"]
+    rows = fetch(
+        place.serve(),
+        {"table_name": "products", "columns": ["stock"], "conditions": [{"eq_column": "id", "eq_value": 1}]},
+    ).json()["data"]["rows"]
     assert rows == [{"stock": 7}]
 
 
@@ -115,8 +134,14 @@ def test_sigterm_lets_a_request_finish(place):
     answers = []
 
     def run():
-        answers.append(httpx.post(f"{server.url}/gateway/query", headers={"X-Athena-Client": "demo"}, timeout=60,
-                                  json={"query": SLOW_SQL.replace("100000000", "2000000")}))
+        answers.append(
+            httpx.post(
+                f"{server.url}/gateway/query",
+                headers={"X-Athena-Client": "demo"},
+                timeout=60,
+                json={"query": SLOW_SQL.replace("100000000", "2000000")},
+            )
+        )
 
     request = threading.Thread(target=run)
     request.start()
@@ -131,8 +156,9 @@ def test_a_second_signal_ends_it_at_once(place):
 
     def run():
         with pytest.raises(httpx.HTTPError):
-            httpx.post(f"{server.url}/gateway/query", headers={"X-Athena-Client": "demo"}, json={"query": SLOW_SQL},
-                       timeout=60)
+            httpx.post(
+                f"{server.url}/gateway/query", headers={"X-Athena-Client": "demo"}, json={"query": SLOW_SQL}, timeout=60
+            )
 
     threading.Thread(target=run).start()
     time.sleep(0.3)
@@ -147,8 +173,8 @@ def test_a_second_signal_ends_it_at_once(place):
 
 
 def test_sighup_takes_over_new_clients_and_keeps_the_old_ones_on_error(place):
-    config = place.write("config.yaml", "clients:\n  - {name: one, uri: 'sqlite:demo.db'}\n")
     place.serve().end(signal.SIGTERM)  # makes demo.db in the data folder
+    config = place.write("config.yaml", "clients:\n  - {name: one, uri: 'sqlite:demo.db'}\n")
     server = place.serve("--config", config)
     assert fetch(server, client="one").status_code == 200
     assert fetch(server, client="two").status_code == 400

@@ -3,6 +3,7 @@
 
 Prints one line for each finding, `file:line: what is wrong`, and exits 1 if there is any.
 """
+
 import argparse
 import os
 import pathlib
@@ -91,8 +92,11 @@ class Tidy:
             for word in words:
                 in_deps = word == "DEPS" if word.isupper() else in_deps
                 if in_deps and word != "DEPS" and word not in self.layers[module]:
-                    self.report(path, text[: call.start()].count("\n") + 1,
-                                f"DEPS {word}: tools/layers.txt does not let {module} use it")
+                    self.report(
+                        path,
+                        text[: call.start()].count("\n") + 1,
+                        f"DEPS {word}: tools/layers.txt does not let {module} use it",
+                    )
 
     def check_includes(self, path, text):
         module = self.module_of(path)
@@ -107,6 +111,8 @@ class Tidy:
             if include[1] == '"':
                 if folder.split("/")[2] != "src" or not (self.root / "src" / module / "src" / name).is_file():
                     self.report(path, number, f'"{name}": quotes are for headers of src/{module}/src, used within it')
+            elif name.startswith("athena/testing/") and path.stem.endswith("_test"):
+                continue  # fakes and peers are for tests, and tests alone
             elif name.startswith("athena/") and name.split("/")[1] not in self.layers.get(module, set()) | {module}:
                 self.report(path, number, f"<{name}>: tools/layers.txt does not let {module} see it")
             for pattern, homes in self.homes:

@@ -1,4 +1,5 @@
 """The tidy check has to fail where it should: each case is a small tree with one fault, and the line that names it."""
+
 import pathlib
 import tempfile
 import unittest
@@ -31,12 +32,16 @@ class TidyTest(unittest.TestCase):
         self.assertIn(text, found[0])
 
     def test_clean_tree(self):
-        source = '#include <athena/base/a.h>\n// printf is a word here, and so is "{"\nint f() { return \'{\'; }\n'
+        source = "#include <athena/base/a.h>\n// printf is a word here, and so is \"{\"\nint f() { return '{'; }\n"
         self.assertEqual([], finding_in(source))
 
     def test_include_against_the_arrows(self):
-        found = findings({"src/base/CMakeLists.txt": "athena_module(base SOURCES a.cpp)\n",
-                          "src/base/src/a.cpp": "\n#include <athena/query/statement.h>\n"})
+        found = findings(
+            {
+                "src/base/CMakeLists.txt": "athena_module(base SOURCES a.cpp)\n",
+                "src/base/src/a.cpp": "\n#include <athena/query/statement.h>\n",
+            }
+        )
         self.assert_found(found, "src/base/src/a.cpp:2:", "does not let base see it")
 
     def test_deps_against_the_arrows(self):
@@ -47,16 +52,23 @@ class TidyTest(unittest.TestCase):
         self.assert_found(finding_in("#include <sqlite3.h>\n"), "src/query/src/a.cpp:1:", "src/query/src/sqlite")
 
     def test_third_party_header_at_home(self):
-        files = {"src/query/CMakeLists.txt": "athena_module(query SOURCES sqlite/b.cpp)\n",
-                 "src/query/src/sqlite/b.cpp": "#include <sqlite3.h>\n"}
+        files = {
+            "src/query/CMakeLists.txt": "athena_module(query SOURCES sqlite/b.cpp)\n",
+            "src/query/src/sqlite/b.cpp": "#include <sqlite3.h>\n",
+        }
         self.assertEqual([], findings(files))
 
     def test_quotes_beyond_the_module(self):
         self.assert_found(finding_in('#include "../../base/src/a.h"\n'), "src/query/src/a.cpp:1:", "quotes are for")
 
     def test_bans(self):
-        for source, text in (("std::regex r;", "std::regex"), ("printf(a);", "printf"), ("std::snprintf(a);", "printf"),
-                             ("GTEST_SKIP();", "skipped"), ("// TO" "DO: later", "unfinished")):
+        for source, text in (
+            ("std::regex r;", "std::regex"),
+            ("printf(a);", "printf"),
+            ("std::snprintf(a);", "printf"),
+            ("GTEST_SKIP();", "skipped"),
+            ("// TO" "DO: later", "unfinished"),
+        ):
             with self.subTest(source):
                 self.assert_found(finding_in(source + "\n"), "src/query/src/a.cpp:1:", text)
 

@@ -180,7 +180,7 @@ Result<Found> find_config(const ConfigOptions& options, const Environment& envir
   const auto folders = search_path(environment);
   for (const std::string& folder : folders) {
     const std::string file = folder + "/config.yaml";
-    if (fs::exists(file)) {
+    if (fs::is_regular_file(file)) {
       ATHENA_TRY(auto text, read_file(file));
       return Found{file, std::move(text)};
     }

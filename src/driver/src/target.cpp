@@ -27,7 +27,8 @@ Result<std::string> decode(std::string_view text, std::string_view what) {
 
 Result<> read_port(std::string_view digits, Target& target) {
   const auto port = text::parse_u64(digits);
-  if (!port || *port == 0 || *port > 65'535) return refuse("The port in the database URI is not a number from 1 to 65535");
+  if (!port || *port == 0 || *port > 65'535)
+    return refuse("The port in the database URI is not a number from 1 to 65535");
   target.port = static_cast<std::uint16_t>(*port);
   return {};
 }

@@ -52,7 +52,8 @@ TEST(ParseUri, what_is_not_allowed_is_refused_by_name) {
     const auto target = parse_uri(refused.uri);
     ASSERT_FALSE(target) << refused.uri;
     EXPECT_EQ(target.error().code, Code::configuration_error) << refused.uri;
-    EXPECT_NE(target.error().error.find(refused.said), std::string::npos) << refused.uri << ": " << target.error().error;
+    EXPECT_NE(target.error().error.find(refused.said), std::string::npos)
+        << refused.uri << ": " << target.error().error;
     EXPECT_EQ(target.error().error.find("secret"), std::string::npos);
   }
 }

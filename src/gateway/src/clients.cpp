@@ -16,9 +16,9 @@ bool less_ignoring_case(std::string_view a, std::string_view b) noexcept {
 }
 
 bool same_target(const driver::Target& a, const driver::Target& b) {
-  return a.kind == b.kind && a.host == b.host && a.address == b.address && a.port == b.port && a.database == b.database &&
-         a.user == b.user && a.password == b.password && a.sslmode == b.sslmode && a.create == b.create &&
-         a.read_only == b.read_only && a.pool.max_connections == b.pool.max_connections &&
+  return a.kind == b.kind && a.host == b.host && a.address == b.address && a.port == b.port &&
+         a.database == b.database && a.user == b.user && a.password == b.password && a.sslmode == b.sslmode &&
+         a.create == b.create && a.read_only == b.read_only && a.pool.max_connections == b.pool.max_connections &&
          a.pool.min_connections == b.pool.min_connections && a.pool.connect_timeout == b.pool.connect_timeout &&
          a.pool.idle_timeout == b.pool.idle_timeout;
 }
@@ -90,10 +90,12 @@ std::shared_ptr<BackendSlot> LoopBackends::get_direct(const std::string& key, co
     return direct_.front().slot;
   }
   auto client = std::make_shared<Client>();
-  client->settings.name = target.masked();
+  client->settings.name = "direct";
   client->settings.target = target;
+  client->settings.target.pool.max_connections = kDirectConnections;
+  client->settings.target.pool.min_connections = 0;
   client->kind = driver::find_backend_kind(target.kind);
-  client->shared = client->kind->share(target);
+  client->shared = client->kind->share(client->settings.target);
   direct_.push_front({key, Clock::now(), open(std::move(client))});
   if (direct_.size() > kMaxDirect) {
     retired_.push_back(std::move(direct_.back().slot));
@@ -117,18 +119,28 @@ void LoopBackends::sweep(TimePoint now) {
   }
   std::erase_if(retired_, [this](auto& slot) {
     if (slot.use_count() > 1) return false;  // a request still runs on it
+    ++stopping_;
     asio::co_spawn(runtime_.loop.executor(), stop_one(std::move(slot)), asio::detached);
     return true;
   });
 }
 
-Task<> LoopBackends::stop_one(std::shared_ptr<BackendSlot> slot) { co_await slot->backend->stop(); }
+Task<> LoopBackends::stop_one(std::shared_ptr<BackendSlot> slot) {
+  co_await slot->backend->stop();
+  slot.reset();
+  --stopping_;
+  stopped_one_.set();
+}
 
 Task<> LoopBackends::stop() {
   for (auto& direct : direct_) retired_.push_back(std::move(direct.slot));
   direct_.clear();
   for (auto* list : {&slots_, &retired_}) {
     for (auto& slot : std::exchange(*list, {})) co_await slot->backend->stop();
+  }
+  while (stopping_ > 0) {
+    stopped_one_.reset();
+    co_await stopped_one_.wait();
   }
 }
 

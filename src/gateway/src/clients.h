@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <athena/base/event.h>
 #include <athena/driver/backend.h>
 #include <athena/gateway/settings.h>
 
@@ -32,7 +33,8 @@ struct Snapshot {
 using FindKind = const driver::BackendKind* (*)(std::string_view) noexcept;
 
 /// Builds the clients of `settings`, of the kinds that `find_kind` knows. Those of `before` whose target did not change
-/// are taken over with their connections. Errors: configuration_error (unknown kind of backend, two clients of one name).
+/// are taken over with their connections. Errors: configuration_error (unknown kind of backend, two clients of one
+/// name).
 Result<std::shared_ptr<const Snapshot>> make_snapshot(Settings settings, const Snapshot* before,
                                                       FindKind find_kind = driver::find_backend_kind);
 
@@ -48,8 +50,9 @@ class LoopBackends {
   LoopBackends(Loop& loop, driver::Observer& observer) : runtime_{loop, observer} {}
 
   std::shared_ptr<BackendSlot> get(const std::shared_ptr<const Client>& client);
-  /// The backend of a target that a caller named (X-JDBC-URL); `key` identifies it. Bounded: the least recently used one
-  /// goes when there are too many, and each goes after half an hour without use.
+  /// The backend of a target that a caller named (X-JDBC-URL); `key` identifies it. It is a guest: it gets few
+  /// connections, and a name that tells nobody where it leads. Bounded: the least recently used one goes when there are
+  /// too many, and each goes after half an hour without use.
   std::shared_ptr<BackendSlot> get_direct(const std::string& key, const driver::Target& target);
   /// The slot if it is open already; null otherwise.
   std::shared_ptr<BackendSlot> peek(const Client& client) const;
@@ -57,11 +60,12 @@ class LoopBackends {
   void retire_missing(const Snapshot& snapshot);
   /// Stops what nobody needs any more. Called now and then.
   void sweep(TimePoint now);
-  /// Stops everything.
+  /// Stops everything, and waits for what sweep() began to stop.
   Task<> stop();
 
   static constexpr std::size_t kMaxDirect = 64;
   static constexpr seconds kDirectIdle{30 * 60};
+  static constexpr std::uint32_t kDirectConnections = 4;
 
  private:
   struct Direct {
@@ -76,6 +80,8 @@ class LoopBackends {
   std::vector<std::shared_ptr<BackendSlot>> slots_;
   std::list<Direct> direct_;  // most recently used first
   std::vector<std::shared_ptr<BackendSlot>> retired_;
+  std::size_t stopping_ = 0;  ///< coroutines of stop_one() that run
+  Event stopped_one_;
 };
 
 }  // namespace athena::gateway

@@ -6,7 +6,8 @@ namespace athena::gateway {
 namespace {
 
 constexpr std::string_view kAllowedHeaders =
-    "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, Prefer, Range, apikey, x-api-key, "
+    "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, Prefer, Range, apikey, "
+    "x-api-key, "
     "X-Athena-Client, X-Athena-Key, X-Athena-Sdk, X-Athena-Shape, X-Athena-Timeout-Ms, X-Backend-Type, X-Company-Id, "
     "X-JDBC-URL, X-Organization-Id, X-Publish-Event, X-Request-Id, X-Strip-Nulls, X-User-Id, x-pg-uri, x-supabase-key, "
     "x-supabase-url";
@@ -18,8 +19,9 @@ std::string_view allowed_origin(const http::RequestHead& head, const Settings& s
   const auto origin = head.find("Origin");
   if (!origin) return {};
   if (settings.cors_allow_any_origin) return *origin;
-  return std::ranges::find(settings.cors_allowed_origins, *origin) != settings.cors_allowed_origins.end() ? *origin
-                                                                                                          : std::string_view();
+  return std::ranges::find(settings.cors_allowed_origins, *origin) != settings.cors_allowed_origins.end()
+             ? *origin
+             : std::string_view();
 }
 
 }  // namespace

@@ -74,7 +74,8 @@ Async<driver::Target> resolve_direct_target(Loop& loop, std::string uri, const S
     co_return fail(Code::invalid_value, "X-JDBC-URL must be a valid PostgreSQL JDBC URL (jdbc:postgresql://...)",
                    target ? std::string() : target.error().error);
   }
-  if (target->host.empty() || target->host.starts_with('/')) co_return fail(Code::invalid_value, "X-JDBC-URL must include a host");
+  if (target->host.empty() || target->host.starts_with('/'))
+    co_return fail(Code::invalid_value, "X-JDBC-URL must include a host");
   if (!is_allowed_host(target->host, settings.jdbc_allowed_hosts)) {
     co_return fail(Code::direct_target_refused, "X-JDBC-URL host is not in the configured JDBC host allowlist");
   }

@@ -12,7 +12,8 @@ namespace athena::gateway {
 
 /// Reads X-JDBC-URL (contract 2): the host must be on the allow-list, and what it resolves to must be public unless
 /// private hosts are allowed. The address that was checked is the one that is used: it stands in Target::address.
-/// Errors: direct_target_refused, configuration_error turned into invalid_value (a malformed URI), database_unavailable.
+/// Errors: direct_target_refused, configuration_error turned into invalid_value (a malformed URI),
+/// database_unavailable.
 Async<driver::Target> resolve_direct_target(Loop& loop, std::string uri, const Settings& settings);
 
 /// True for an address that only the public internet uses: not private, loopback, link-local, shared (CGNAT), mapped or

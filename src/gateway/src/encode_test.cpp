@@ -39,7 +39,8 @@ TEST(AppendCell, each_kind_has_its_form) {
   EXPECT_EQ(cell(Cell::boolean(false)), "false");
   EXPECT_EQ(cell(Cell::integer(std::numeric_limits<std::int64_t>::min())), "-9223372036854775808");
   EXPECT_EQ(cell(Cell::real(0.1)), "0.1");
-  EXPECT_EQ(cell(Cell::view(CellKind::verbatim, "123456789012345678901234567890.10")), "123456789012345678901234567890.10");
+  EXPECT_EQ(cell(Cell::view(CellKind::verbatim, "123456789012345678901234567890.10")),
+            "123456789012345678901234567890.10");
   EXPECT_EQ(cell(Cell::view(CellKind::verbatim, R"({"a": [1]})")), R"({"a": [1]})");
   EXPECT_EQ(cell(Cell::view(CellKind::quoted, "2025-01-31T13:00:00+00:00")), R"("2025-01-31T13:00:00+00:00")");
   EXPECT_EQ(cell(Cell::view(CellKind::bytes, std::string_view("\0\xff", 2))), R"("\\x00ff")");

@@ -29,11 +29,13 @@ constexpr Endpoint kEndpoints[] = {
     {post, "/gateway/query", "gateway.query", Action::query, true, kShaped, read_query_body, run_query, "Run raw SQL"},
     {post, "/query/sql", "", Action::query, false, kRaw, read_query_sql_body, run_query_sql,
      "Run raw SQL through a named driver"},
-    {post, "/gateway/sql", "", Action::query, false, kRaw, read_query_sql_body, run_query_sql, "The same as /query/sql"},
+    {post, "/gateway/sql", "", Action::query, false, kRaw, read_query_sql_body, run_query_sql,
+     "The same as /query/sql"},
     {get, "/schema/clients", "", Action::admin, false, kRaw, nullptr, run_clients, "List the clients"},
     {get, "/clients", "", Action::admin, false, kRaw, nullptr, run_clients, "The same as /schema/clients"},
     {get, "/schema/tables", "", Action::schema, true, kRaw, nullptr, run_schema_tables, "List tables and views"},
-    {get, "/schema/columns", "", Action::schema, true, kRaw, nullptr, run_schema_columns, "List the columns of a table"},
+    {get, "/schema/columns", "", Action::schema, true, kRaw, nullptr, run_schema_columns,
+     "List the columns of a table"},
     {get, "/schema/constraints", "", Action::schema, true, kRaw, nullptr, run_schema_constraints,
      "List keys and constraints"},
     {get, "/schema/migrations", "", Action::schema, true, kRaw, nullptr, run_schema_migrations,
@@ -43,7 +45,8 @@ constexpr Endpoint kEndpoints[] = {
     {get, "/health", "", Action::open, false, kRaw, nullptr, run_health, "Liveness"},
     {get, "/ready", "", Action::open, false, kRaw, nullptr, run_ready, "Readiness"},
     {get, "/docs", "", Action::open, false, kRaw, nullptr, run_docs, "Redirects to the documentation"},
-    {get, "/openapi.yaml", "", Action::open, false, kRaw, nullptr, run_openapi, "The OpenAPI description of these routes"},
+    {get, "/openapi.yaml", "", Action::open, false, kRaw, nullptr, run_openapi,
+     "The OpenAPI description of these routes"},
 };
 
 constexpr bool answers_under_db(const Endpoint& endpoint) noexcept {

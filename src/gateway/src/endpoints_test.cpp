@@ -19,8 +19,9 @@ std::string path_of(http::Method method, std::string_view path) {
 }
 
 TEST(Match, unknown_paths_are_not_known) {
-  for (const std::string_view path : {"", "/nope", "/gateway", "/gateway/", "/gateway/fetch/", "//gateway/fetch", "/GATEWAY/FETCH",
-                                      "/gateway/fetch%2f", "gateway/fetch", "/db", "/db/", "/db/db/gateway/fetch"}) {
+  for (const std::string_view path :
+       {"", "/nope", "/gateway", "/gateway/", "/gateway/fetch/", "//gateway/fetch", "/GATEWAY/FETCH",
+        "/gateway/fetch%2f", "gateway/fetch", "/db", "/db/", "/db/db/gateway/fetch"}) {
     const Match found = match(post, path);
     EXPECT_FALSE(found.path_known) << path;
     EXPECT_EQ(found.endpoint, nullptr) << path;
@@ -45,7 +46,8 @@ TEST(Match, routes_that_need_a_database_also_answer_under_db) {
   EXPECT_EQ(match(post, "/db/gateway/fetch").endpoint, match(post, "/gateway/fetch").endpoint);
   EXPECT_EQ(path_of(get, "/db/schema/tables"), "/schema/tables");
   EXPECT_EQ(path_of(post, "/db/query/sql"), "/query/sql");
-  for (const std::string_view path : {"/db/", "/db/ping", "/db/health", "/db/clients", "/db/schema/clients", "/db/openapi.yaml"}) {
+  for (const std::string_view path :
+       {"/db/", "/db/ping", "/db/health", "/db/clients", "/db/schema/clients", "/db/openapi.yaml"}) {
     EXPECT_FALSE(match(get, path).path_known) << path;
   }
 }
@@ -96,8 +98,10 @@ TEST(Endpoints, openapi_describes_them_all_and_no_others) {
   Routes served;
   for (const Endpoint& endpoint : endpoints()) served.emplace(http::to_string(endpoint.method), endpoint.path);
   const Routes described = described_routes();
-  for (const auto& [method, path] : served) EXPECT_TRUE(described.contains({method, path})) << "missing: " << method << ' ' << path;
-  for (const auto& [method, path] : described) EXPECT_TRUE(served.contains({method, path})) << "unknown: " << method << ' ' << path;
+  for (const auto& [method, path] : served)
+    EXPECT_TRUE(described.contains({method, path})) << "missing: " << method << ' ' << path;
+  for (const auto& [method, path] : described)
+    EXPECT_TRUE(served.contains({method, path})) << "unknown: " << method << ' ' << path;
 }
 
 }  // namespace

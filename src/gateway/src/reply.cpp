@@ -8,7 +8,8 @@
 namespace athena::gateway {
 namespace {
 
-/// Room for everything that stands before the rows: `{"status":"success","message":"Fetched 18446744073709551615 rows",…`.
+/// Room for everything that stands before the rows: `{"status":"success","message":"Fetched 18446744073709551615
+/// rows",…`.
 constexpr std::size_t kHeadroom = 128;
 constexpr std::uint32_t kRetryAfterSeconds = 1;
 

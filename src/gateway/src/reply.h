@@ -23,8 +23,8 @@ bool wants_strip_nulls(const http::RequestHead& head, std::optional<bool> field)
 /// The one error shape (contract 1.2), replacing whatever was on the exchange.
 void write_error(http::Exchange& exchange, const Error& error, std::string_view request_id);
 
-/// Sends rows in the caller's shape while they come: the beginning is held back, so that the message can stand before the
-/// rows and most failures still get the error shape; what is longer is streamed with the message after the data.
+/// Sends rows in the caller's shape while they come: the beginning is held back, so that the message can stand before
+/// the rows and most failures still get the error shape; what is longer is streamed with the message after the data.
 class RowsReply {
  public:
   /// `verb_rows`: the message is "Fetched N rows" instead of `message`.

@@ -16,7 +16,8 @@ namespace {
 using driver::Cell;
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-std::optional<Shape> shape_of(Headers headers, const Settings& settings = {}, bool strip_field = false, bool write = false) {
+std::optional<Shape> shape_of(Headers headers, const Settings& settings = {}, bool strip_field = false,
+                              bool write = false) {
   const testing::FakeExchange exchange({.headers = std::move(headers)});
   const auto shape = decide_shape(exchange.request(), settings, strip_field, write);
   return shape ? std::optional(*shape) : std::nullopt;
@@ -29,7 +30,11 @@ TEST(DecideShape, an_unknown_word_is_refused) {
 }
 
 TEST(DecideShape, the_header_wins_over_every_mark) {
-  const Headers marks{{"x-athena-shape", "Documented"}, {"X-Athena-Sdk", "x"}, {"apikey", "k"}, {"x-api-key", "k"}, {"X-Strip-Nulls", "true"}};
+  const Headers marks{{"x-athena-shape", "Documented"},
+                      {"X-Athena-Sdk", "x"},
+                      {"apikey", "k"},
+                      {"x-api-key", "k"},
+                      {"X-Strip-Nulls", "true"}};
   EXPECT_EQ(shape_of(marks, {.response_shape = Shape::compact}, true), Shape::documented);
   EXPECT_EQ(shape_of({{"X-Athena-Shape", "COMPACT"}}), Shape::compact);
   EXPECT_EQ(shape_of({{"X-Athena-Shape", "bare"}}), Shape::bare);
@@ -38,7 +43,8 @@ TEST(DecideShape, the_header_wins_over_every_mark) {
 TEST(DecideShape, newer_sdks_get_the_compact_one_even_with_the_marks_of_early_ones) {
   EXPECT_EQ(shape_of({{"X-Athena-Sdk", "xylex-group/athena 5.2.0"}}), Shape::compact);
   EXPECT_EQ(shape_of({{"x-backend-type", "postgresql"}}), Shape::compact);
-  EXPECT_EQ(shape_of({{"X-Athena-Sdk", "x"}, {"apikey", "k"}, {"x-api-key", "k"}, {"X-Strip-Nulls", "true"}}, {}, true), Shape::compact);
+  EXPECT_EQ(shape_of({{"X-Athena-Sdk", "x"}, {"apikey", "k"}, {"x-api-key", "k"}, {"X-Strip-Nulls", "true"}}, {}, true),
+            Shape::compact);
 }
 
 TEST(DecideShape, early_sdks_get_bare_rows_only_with_all_their_marks) {
@@ -47,7 +53,8 @@ TEST(DecideShape, early_sdks_get_bare_rows_only_with_all_their_marks) {
   EXPECT_EQ(shape_of(marks, {}, false, true), Shape::bare) << "writes have no field in their body";
   EXPECT_EQ(shape_of(marks, {}, false), Shape::documented);
   EXPECT_EQ(shape_of(marks, {.early_sdk = false}, true), Shape::documented);
-  EXPECT_EQ(shape_of({{"apikey", "k"}, {"x-api-key", "other"}, {"X-Strip-Nulls", "true"}}, {}, true), Shape::documented);
+  EXPECT_EQ(shape_of({{"apikey", "k"}, {"x-api-key", "other"}, {"X-Strip-Nulls", "true"}}, {}, true),
+            Shape::documented);
   EXPECT_EQ(shape_of({{"apikey", "k"}, {"X-Strip-Nulls", "true"}}, {}, true), Shape::documented);
   EXPECT_EQ(shape_of({{"apikey", "k"}, {"x-api-key", "k"}}, {}, true), Shape::documented);
 }
@@ -72,7 +79,8 @@ TEST(WriteError, replaces_whatever_stood_there) {
   testing::FakeExchange exchange({});
   exchange.add_header("Content-Type", "text/plain");
   exchange.body().append("half an answer");
-  write_error(exchange, Error(Code::undefined_table, "Table 'x' does not exist", "Did you mean 'y'?").with("table", "x"), "id-1");
+  write_error(exchange,
+              Error(Code::undefined_table, "Table 'x' does not exist", "Did you mean 'y'?").with("table", "x"), "id-1");
   EXPECT_EQ(exchange.status(), 400);
   EXPECT_EQ(exchange.count_headers("Content-Type"), 1U);
   EXPECT_EQ(exchange.header("X-Request-Id"), "id-1");
@@ -103,7 +111,8 @@ TEST(WriteError, an_error_may_bring_the_message_that_clients_look_for) {
 }
 
 TEST(WriteError, says_when_to_come_again_where_that_helps) {
-  for (const auto& [code, seconds, sent] : {std::tuple{Code::overloaded, 0U, "1"}, {Code::rate_limited, 7U, "7"}, {Code::pool_timeout, 0U, "1"}}) {
+  for (const auto& [code, seconds, sent] :
+       {std::tuple{Code::overloaded, 0U, "1"}, {Code::rate_limited, 7U, "7"}, {Code::pool_timeout, 0U, "1"}}) {
     testing::FakeExchange exchange({});
     Error error(code);
     error.retry_after_s = seconds;
@@ -155,8 +164,10 @@ TEST_F(RowsReplyTest, no_rows) {
 }
 
 TEST_F(RowsReplyTest, documented) {
-  EXPECT_EQ(reply(Shape::documented, testing::rows_of({"id"}, {Cell::integer(1), Cell::integer(2)}), 1).value(),
-            R"({"status":"success","message":"Fetched 1 rows","data":{"rows":[{"id":1}],"has_more":true},"cache_key":"key"})");
+  EXPECT_EQ(
+      reply(Shape::documented, testing::rows_of({"id"}, {Cell::integer(1), Cell::integer(2)}), 1).value(),
+      R"({"status":"success","message":"Fetched 1 rows","data":{"rows":[{"id":1}],"has_more":true},)"
+      R"("cache_key":"key"})");
   EXPECT_EQ(context_.rows, 1U);
   EXPECT_EQ(exchange_.header("Content-Type"), "application/json");
 }
@@ -167,7 +178,8 @@ TEST_F(RowsReplyTest, compact_has_neither_status_nor_message) {
 }
 
 TEST_F(RowsReplyTest, bare_has_nothing_beside_the_rows) {
-  EXPECT_EQ(reply(Shape::bare, testing::rows_of({"id"}, {Cell::integer(1), Cell::integer(2)}), 1).value(), R"([{"id":1}])");
+  EXPECT_EQ(reply(Shape::bare, testing::rows_of({"id"}, {Cell::integer(1), Cell::integer(2)}), 1).value(),
+            R"([{"id":1}])");
 }
 
 TEST_F(RowsReplyTest, has_more_is_true_only_if_a_row_was_left_out) {

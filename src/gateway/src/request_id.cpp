@@ -21,7 +21,8 @@ std::string RequestIds::next() {
   if (++low_ == 0) high_ = (high_ + 1) & 0xffff;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto ms = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-  unsigned __int128 bits = (static_cast<unsigned __int128>(ms) << 80) | (static_cast<unsigned __int128>(high_) << 64) | low_;
+  unsigned __int128 bits =
+      (static_cast<unsigned __int128>(ms) << 80) | (static_cast<unsigned __int128>(high_) << 64) | low_;
   std::string id(26, '0');
   for (std::size_t i = id.size(); i-- > 0; bits >>= 5) id[i] = kCrockford[static_cast<unsigned>(bits) & 31];
   return id;
@@ -29,7 +30,8 @@ std::string RequestIds::next() {
 
 bool is_sane_request_id(std::string_view id) noexcept {
   return !id.empty() && id.size() <= 128 && std::ranges::all_of(id, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   });
 }
 

@@ -8,7 +8,7 @@ namespace athena::gateway {
 namespace {
 
 TEST(IsSaneRequestId, refuses_what_could_break_a_header_or_a_log_line) {
-  for (const std::string_view id : {"", "a b", "a\r\nb", "a\"b", "a/b", "a,b", "é", "a\0b"}) {
+  for (const std::string_view id : {"", "a b", "a\r\nb", "a\"b", "a/b", "a,b", "é"}) {
     EXPECT_FALSE(is_sane_request_id(id)) << id;
   }
   EXPECT_FALSE(is_sane_request_id(std::string_view("a\0b", 3)));

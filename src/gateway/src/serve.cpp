@@ -30,7 +30,8 @@ Result<TimePoint> read_deadline(const http::RequestHead& head, const Settings& s
   milliseconds limit = settings.statement_timeout;
   if (const auto header = head.find("X-Athena-Timeout-Ms")) {
     const auto wanted = text::parse_u64(*header);
-    if (!wanted || *wanted == 0) return fail(Code::invalid_value, "X-Athena-Timeout-Ms must be a positive number of milliseconds");
+    if (!wanted || *wanted == 0)
+      return fail(Code::invalid_value, "X-Athena-Timeout-Ms must be a positive number of milliseconds");
     limit = std::min(limit, milliseconds(static_cast<std::int64_t>(std::min<std::uint64_t>(*wanted, 86'400'000))));
   }
   return received + limit;
@@ -79,16 +80,19 @@ Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot
         if (++ticks % 100 == 0) backends_.sweep(now);
       })) {}
 
-/// Admit → route → client → authenticate → read → authorize → run → reply → observe. Refusals come as early as what they
-/// depend on is known: nothing is read for a caller who may not ask, no connection taken for a statement that may not run.
+/// Admit → route → client → authenticate → read → authorize → run → reply → observe. Refusals come as early as what
+/// they depend on is known: nothing is read for a caller who may not ask, no connection taken for a statement that may
+/// not run.
 Task<> Serve::handle(http::Exchange& exchange) {
   RequestContext context(exchange, snapshot_);
   std::optional<json::Document> document;
   const bool admitted = running_ < context.settings().max_concurrent_requests;
   ++running_;
-  Result<> result = admitted ? route(context) : fail(Code::overloaded, "Too many requests run at once", "Try again shortly.");
+  Result<> result =
+      admitted ? route(context) : fail(Code::overloaded, "Too many requests run at once", "Try again shortly.");
   if (result && context.endpoint) {
-    if (context.endpoint->needs_client || context.endpoint->action == Action::query) result = co_await find_client(context);
+    if (context.endpoint->needs_client || context.endpoint->action == Action::query)
+      result = co_await find_client(context);
     if (result) result = services_.auth.authenticate(context);
     context.stage_done(Stage::route);
     if (result && context.endpoint->read) result = co_await read(context, document);

@@ -152,7 +152,7 @@ void Listener::enter(Session& session) {
 }
 
 void Listener::leave(Session& session) {
-  waiting_.remove(session);
+  (session.has_handler() ? running_ : waiting_).remove(session);
   std::erase(delayed_, &session);
   std::ranges::replace(suspects_, &session, nullptr);
   state_->counters.connections_open.fetch_sub(1, std::memory_order_relaxed);

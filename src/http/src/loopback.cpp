@@ -96,7 +96,8 @@ Task<> TestHandler::handle(Exchange& exchange) {
 }
 
 Task<> TestHandler::echo(Exchange& exchange) {
-  const auto body = co_await exchange.read_body();
+  auto body = co_await exchange.read_body();
+  body = co_await exchange.read_body();  // again: the same, whatever it was
   if (!body) {
     put_error(exchange, body.error());
   } else {

@@ -1,6 +1,7 @@
 // Requests and answers over a real socket. Life and death of connections: connection_test.cpp.
 #include <athena/http/server.h>
 
+#include <charconv>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -197,9 +198,9 @@ TEST(Server, reads_bodies_of_every_size) {
     std::string chunked = with("Transfer-Encoding: chunked\r\n");
     for (std::size_t at = 0; at < size; at += 7'000) {
       const std::string chunk = body.substr(at, 7'000);
-      char head[20];
-      std::snprintf(head, sizeof head, "%zx\r\n", chunk.size());
-      chunked += head + chunk + "\r\n";
+      char digits[16];
+      char* end = std::to_chars(digits, digits + sizeof digits, chunk.size(), 16).ptr;
+      chunked += std::string(digits, end) + "\r\n" + chunk + "\r\n";
     }
     peer.send(chunked + "0\r\n\r\n" + get("/hello"));
     EXPECT_EQ(peer.read().body, body);

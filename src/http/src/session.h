@@ -43,6 +43,7 @@ class Session final : public Exchange, public RingNode<Session> {
   // For the listener.
   TimePoint running_since() const noexcept { return received_at_; }
   int descriptor() noexcept { return transport_.descriptor(); }
+  bool has_handler() const noexcept { return phase_ == Phase::running || phase_ == Phase::body; }
   /// Whether an end of the peer's input means that it is gone: not while its body is still being read.
   bool may_be_lost() const noexcept { return phase_ == Phase::running && !peer_gone_; }
   void expire_if_due(TimePoint now);
@@ -133,6 +134,7 @@ class Session final : public Exchange, public RingNode<Session> {
   std::string_view body_;             ///< once it is complete
   std::size_t body_bytes_in_in_ = 0;  ///< how much of in_ behind the head belongs to this request
   BodyState body_state_ = BodyState::unread;
+  Error body_error_;  ///< of a body that failed: whoever asks again is told again
   std::optional<ChunkedDecoder> decoder_;
 
   // Output: out_ holds heads and whole answers, the answer's body is sent from where the handler put it.

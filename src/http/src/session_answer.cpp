@@ -1,9 +1,10 @@
-// The half of Session that writes a request's answer.
+#include "session.h"
+
 #include <cassert>
 #include <charconv>
 #include <utility>
 
-#include "session.h"
+// The part of Session that writes a request's answer.
 
 namespace athena::http {
 namespace {

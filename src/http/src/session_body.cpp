@@ -1,9 +1,10 @@
-// The half of Session that reads a request's body.
+#include "session.h"
+
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "session.h"
+// The part of Session that reads a request's body.
 
 namespace athena::http {
 namespace {
@@ -16,14 +17,14 @@ constexpr std::size_t kSkipBytes = 64 * 1024;
 
 Async<std::string_view> Session::read_body() {
   if (body_state_ == BodyState::complete || parser_.framing() == Framing::none) co_return body_;
-  if (body_state_ == BodyState::failed) co_return body_ended();
+  if (body_state_ == BodyState::failed) co_return fail(body_error_);
   if (take_buffered_body()) co_return body_;
   phase_ = Phase::body;
   body_state_ = BodyState::failed;  // until it is known to be complete
   auto read = parser_.framing() == Framing::length ? co_await read_body_of_length() : co_await read_chunked_body();
   phase_ = Phase::running;
   deadline_ = TimePoint::max();
-  if (!read) co_return std::unexpected(std::move(read).error());
+  if (!read) co_return fail(body_error_ = std::move(read).error());
   body_state_ = BodyState::complete;
   co_return body_;
 }

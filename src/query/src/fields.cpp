@@ -270,6 +270,9 @@ Result<Count> read_count(std::string_view word) {
 }
 
 Result<std::optional<Grouping>> read_grouping(const Fields& fields) {
+  const bool asked = given(fields.group_by) || given(fields.time_granularity) || given(fields.aggregation_column) ||
+                     given(fields.aggregation_strategy) || given(fields.aggregation_dedup) || given(fields.rows);
+  if (!asked) return std::nullopt;
   Grouping grouping;
   ATHENA_TRY(grouping.group_by, read_text(fields.group_by, "group_by"));
   ATHENA_TRY(grouping.time_granularity, read_text(fields.time_granularity, "time_granularity"));

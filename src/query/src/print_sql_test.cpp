@@ -110,6 +110,17 @@ TEST(Print, empty_trees_have_a_truth_of_their_own) {
   EXPECT_EQ(to_sql(select, tables, kPostgres)->sql, "SELECT t.\"id\" FROM \"public\".\"users\" AS t WHERE 1 = 1");
 }
 
+TEST(Print, a_long_row_of_conditions_stays_shallow) {
+  Select select;
+  select.from.name = "users";
+  select.columns.push_back({.column = {.name = "id", .path = {}}, .alias = {}, .cast = {}});
+  for (int i = 0; i < 101; ++i) select.where.terms.emplace_back(Filter());
+  std::string fifty = "1 = 1";
+  for (int i = 1; i < 50; ++i) fifty += " AND 1 = 1";
+  EXPECT_EQ(to_sql(select, schema(), kSqlite)->sql,
+            "SELECT t.\"id\" FROM \"public\".\"users\" AS t WHERE (" + fifty + ") AND (" + fifty + ") AND (1 = 1)");
+}
+
 TEST(Print, a_table_without_columns_cannot_be_read) {
   Select select;
   select.from.name = "bare";

@@ -6,6 +6,8 @@
 namespace athena::query {
 namespace {
 
+constexpr std::size_t kTermsInARow = 50;
+
 bool is_null(const Scalar& value) noexcept {
   return std::holds_alternative<std::monostate>(value);
 }
@@ -34,26 +36,34 @@ Result<> Printer::append_where(const Filter& where, const std::optional<Scalar>&
   return append_filter(where);
 }
 
-/// The terms with their joint between them, without brackets of their own unless the whole is negated.
+/// The terms with their joint between them, without brackets of their own unless the whole is negated. Long rows are
+/// cut into pieces in brackets: SQLite sees a tree that is as deep as the row is long, and refuses one deeper than 1
+/// 000.
 Result<> Printer::append_filter(const Filter& filter) {
   const bool all = filter.join == Filter::Join::all_of;
+  const std::string_view joint = all ? " AND " : " OR ";
+  const bool pieces = filter.terms.size() > kTermsInARow;
   if (filter.negated) sql() += "NOT (";
   if (filter.terms.empty()) sql() += all ? "1 = 1" : "1 = 0";
-  bool first = true;
-  for (const auto& term : filter.terms) {
-    if (!first) sql() += all ? " AND " : " OR ";
-    first = false;
-    if (const auto* predicate = std::get_if<Predicate>(&term)) {
-      ATHENA_TRY_VOID(append_predicate(*predicate));
-      continue;
-    }
-    const Filter& inner = std::get<Filter>(term);
-    const bool brackets = !inner.negated && inner.terms.size() > 1;
-    if (brackets) sql() += '(';
-    ATHENA_TRY_VOID(append_filter(inner));
-    if (brackets) sql() += ')';
+  for (std::size_t i = 0; i < filter.terms.size(); ++i) {
+    const bool begins_piece = pieces && i % kTermsInARow == 0;
+    if (begins_piece && i > 0) sql() += ')';
+    if (i > 0) sql() += joint;
+    if (begins_piece) sql() += '(';
+    ATHENA_TRY_VOID(append_term(filter.terms[i]));
   }
+  if (pieces) sql() += ')';
   if (filter.negated) sql() += ')';
+  return {};
+}
+
+Result<> Printer::append_term(const std::variant<Predicate, Filter>& term) {
+  if (const auto* predicate = std::get_if<Predicate>(&term)) return append_predicate(*predicate);
+  const Filter& inner = std::get<Filter>(term);
+  const bool brackets = !inner.negated && inner.terms.size() > 1;
+  if (brackets) sql() += '(';
+  ATHENA_TRY_VOID(append_filter(inner));
+  if (brackets) sql() += ')';
   return {};
 }
 

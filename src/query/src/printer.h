@@ -75,6 +75,7 @@ class Printer {
   // print_where.cpp
   Result<> append_where(const Filter& where, const std::optional<Scalar>& resource_id);
   Result<> append_filter(const Filter& filter);
+  Result<> append_term(const std::variant<Predicate, Filter>& term);
   Result<> append_predicate(const Predicate& predicate);
   Result<> append_list_predicate(const Predicate& predicate, const Expression& column);
   Result<std::string_view> word_of(const Predicate& predicate, const Expression& column) const;

@@ -33,7 +33,8 @@ void FakeExchange::set_status(int status) noexcept {
 
 void FakeExchange::add_header(std::string_view name, std::string_view value) {
   assert(!head_sent() && "the headers were sent already");
-  for (const std::string_view own : {"Content-Length", "Transfer-Encoding", "Connection", "Date", "Server", "Content-Encoding"}) {
+  for (const std::string_view own :
+       {"Content-Length", "Transfer-Encoding", "Connection", "Date", "Server", "Content-Encoding"}) {
     assert(!text::iequals(name, own) && "this header is the session's");
     static_cast<void>(own);
   }

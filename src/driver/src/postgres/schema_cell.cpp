@@ -16,6 +16,12 @@ std::uint64_t SchemaCell::request() {
   return wanted_;
 }
 
+void SchemaCell::require() {
+  const std::lock_guard lock(mutex_);
+  wanted_ = std::max(wanted_, begun_ + 1);
+  required_.store(wanted_, std::memory_order_release);
+}
+
 std::optional<std::uint64_t> SchemaCell::request_after_error(TimePoint now) {
   {
     const std::lock_guard lock(mutex_);
@@ -57,6 +63,7 @@ void SchemaCell::end(TimePoint now, Result<std::shared_ptr<const query::Schema>>
   } else {
     error_ = std::move(outcome).error();
   }
+  settled_.store(ended_, std::memory_order_release);
 }
 
 SchemaCell::Progress SchemaCell::progress(std::uint64_t number) const {

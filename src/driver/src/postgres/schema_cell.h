@@ -27,6 +27,14 @@ class SchemaCell {
 
   /// Asks for a picture newer than now; gives the number of the load that will make it.
   std::uint64_t request();
+  /// The same, and nobody looks names up before it is there: the tables were just changed through Athena.
+  void require();
+  /// The load that require() waits for; none: the picture is as new as it has to be.
+  std::optional<std::uint64_t> required() const noexcept {
+    const std::uint64_t load = required_.load(std::memory_order_acquire);
+    if (load <= settled_.load(std::memory_order_acquire)) return std::nullopt;
+    return load;
+  }
   /// The same for an error; none: too soon after the last one.
   std::optional<std::uint64_t> request_after_error(TimePoint now);
   /// Asks for one if the last is old and was used since.
@@ -55,6 +63,8 @@ class SchemaCell {
   std::uint64_t begun_ = 0, ended_ = 0, wanted_ = 0;
   TimePoint last_end_, last_error_request_;
   std::atomic<std::uint64_t> version_{0};
+  std::atomic<std::uint64_t> required_{0};
+  std::atomic<std::uint64_t> settled_{0};  ///< ended_, to be read without the lock
   std::atomic<bool> used_{false};
 };
 

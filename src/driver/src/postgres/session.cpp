@@ -72,7 +72,7 @@ Async<std::unique_ptr<RowStream>> PostgresBackend::execute(query::Statement stat
     co_return fail(Code::read_only_violation, "This client, or this request, may only read");
   }
   for (bool again = false;; again = true) {
-    if (!has_schema()) ATHENA_CO_TRY_VOID(co_await wait_for_schema(shared_->schema.join(), call));
+    if (const auto load = load_to_wait_for()) ATHENA_CO_TRY_VOID(co_await wait_for_schema(*load, call));
     const SchemaPtr schema = schema_;  // `printed` points into it
     Error error;
     if (auto printed = query::to_sql(statement, *schema, print_options(call)); !printed) {
@@ -125,7 +125,7 @@ Async<std::unique_ptr<RowStream>> PostgresBackend::execute(Native native, Call c
     run.facts = facts;
     run.read_only = call.read_only || target_.read_only;
     run.schema = schema.get();
-    if (has_ddl(facts)) run.on_end = [shared = shared_] { shared->schema.request(); };
+    if (has_ddl(facts)) run.on_end = [shared = shared_] { shared->schema.require(); };
     auto stream = co_await run_native(std::move(lease), native, std::move(run));
     if (stream || again || !only_reads || stream.error().code != Code::connection_error) co_return stream;
     runtime_.observer.observe({Event::Kind::retried, shared_->masked_target, {}});
@@ -134,7 +134,7 @@ Async<std::unique_ptr<RowStream>> PostgresBackend::execute(Native native, Call c
 
 Async<std::uint64_t> PostgresBackend::count(query::Select select, query::Count kind, Call call) {
   mark_used();
-  if (!has_schema()) ATHENA_CO_TRY_VOID(co_await wait_for_schema(shared_->schema.join(), call));
+  if (const auto load = load_to_wait_for()) ATHENA_CO_TRY_VOID(co_await wait_for_schema(*load, call));
   switch (kind) {
     case query::Count::none:
     case query::Count::exact:
@@ -207,8 +207,8 @@ Async<std::shared_ptr<const query::Schema>> PostgresBackend::schema(Call call, b
   mark_used();
   if (refresh) {
     ATHENA_CO_TRY_VOID(co_await wait_for_schema(shared_->schema.request(), call));
-  } else if (!has_schema()) {
-    ATHENA_CO_TRY_VOID(co_await wait_for_schema(shared_->schema.join(), call));
+  } else if (const auto load = load_to_wait_for()) {
+    ATHENA_CO_TRY_VOID(co_await wait_for_schema(*load, call));
   }
   co_return schema_;
 }
@@ -240,6 +240,12 @@ bool PostgresBackend::has_schema() {
     schema_ = shared_->schema.get();
   }
   return schema_ != nullptr;
+}
+
+std::optional<std::uint64_t> PostgresBackend::load_to_wait_for() {
+  if (const auto load = shared_->schema.required()) return load;
+  if (!has_schema()) return shared_->schema.join();
+  return std::nullopt;
 }
 
 Async<> PostgresBackend::wait_for_schema(std::uint64_t load, Call call) {

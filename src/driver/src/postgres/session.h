@@ -46,6 +46,8 @@ class PostgresBackend final : public Backend {
 
   /// Looks whether another loop has swapped the schema; true: there is one.
   bool has_schema();
+  /// The load that names have to wait for: the first, or the one after DDL that ran through Athena.
+  std::optional<std::uint64_t> load_to_wait_for();
   Async<> wait_for_schema(std::uint64_t load, Call call);
   /// Whether the error may come from a stale schema, and a newer one is there now.
   Task<bool> refreshed_after(const Error& error, Call call);

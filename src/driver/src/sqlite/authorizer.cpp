@@ -109,7 +109,6 @@ int Authorizer::decide(int action, std::string_view third, std::string_view four
       return define(third, schema);
     case SQLITE_ANALYZE:
     case SQLITE_REINDEX:
-      if (mode_ == Mode::caller_read_only) return refuse(Code::read_only_violation, "The statement would write");
       set_kind(StatementKind::utility);
       return SQLITE_OK;
     case SQLITE_PRAGMA: return pragma(third, fourth);
@@ -129,7 +128,6 @@ int Authorizer::write(StatementKind kind, std::string_view table, std::string_vi
   // The schema table is written as a consequence of DDL alone, and then a call of its own says of what.
   if (is_schema_table(table)) return SQLITE_OK;
   if (text::iequals(schema, "temp")) return refuse_temporary();
-  if (mode_ == Mode::caller_read_only) return refuse(Code::read_only_violation, "The statement would write");
   if (is_internal(table)) {
     facts_.writes_internal = true;
     return SQLITE_OK;
@@ -141,7 +139,6 @@ int Authorizer::write(StatementKind kind, std::string_view table, std::string_vi
 
 int Authorizer::define(std::string_view table, std::string_view schema) {
   if (text::iequals(schema, "temp")) return refuse_temporary();
-  if (mode_ == Mode::caller_read_only) return refuse(Code::read_only_violation, "The statement would write");
   set_kind(StatementKind::ddl);
   add(facts_.writes, table);
   return SQLITE_OK;

@@ -23,15 +23,14 @@ struct StatementFacts {
 /// Decides what a statement may do, while SQLite compiles it: the callback sees what is really meant, through views,
 /// triggers and table-valued functions, where a look at the text would not.
 ///
-/// It stays installed for the life of the connection, because installing one expires all prepared statements. For our own
-/// statements it is in `trusted` mode. Statements of callers are compiled in `caller` mode, and run in it too: SQLite may
-/// compile a statement again while it runs.
+/// It stays installed for the life of the connection, because installing one expires all prepared statements. For our
+/// own statements it is in `trusted` mode. Statements of callers are compiled in `caller` mode, and run in it too:
+/// SQLite may compile a statement again while it runs.
 class Authorizer {
  public:
   enum class Mode : std::uint8_t {
-    trusted,           ///< our own statements
-    caller,            ///< raw SQL
-    caller_read_only,  ///< raw SQL that promised not to write
+    trusted,  ///< our own statements
+    caller,   ///< raw SQL
   };
 
   /// Installs itself; must live as long as `db`.

@@ -29,9 +29,9 @@ class AuthorizerTest : public Fixture {
   /// Everything that is in the file, as text.
   std::string picture() {
     std::string all;
-    for (const char* text : {"SELECT name, sql FROM sqlite_schema ORDER BY name", "SELECT * FROM t", "SELECT * FROM log",
-                             "SELECT * FROM sqlite_sequence", "PRAGMA user_version", "PRAGMA journal_mode",
-                             "PRAGMA foreign_keys", "PRAGMA database_list"}) {
+    for (const char* text : {"SELECT name, sql FROM sqlite_schema ORDER BY name", "SELECT * FROM t",
+                             "SELECT * FROM log", "SELECT * FROM sqlite_sequence", "PRAGMA user_version",
+                             "PRAGMA journal_mode", "PRAGMA foreign_keys", "PRAGMA database_list"}) {
       for (const auto& row : must(text).rows) {
         for (const std::string& cell : row) all += cell + "|";
       }
@@ -45,7 +45,7 @@ class AuthorizerTest : public Fixture {
   }
   SqlFacts facts(std::string_view text) {
     Result<SqlFacts> result = backend_->analyze(text);
-    EXPECT_TRUE(result) << text << ": " << (result ? "" : result.error().error);
+    EXPECT_TRUE(result) << text << ": " << why(result);
     return result ? *std::move(result) : SqlFacts{};
   }
 };
@@ -108,8 +108,7 @@ TEST_F(AuthorizerTest, what_is_forbidden_is_refused_and_changes_nothing) {
   for (const Case& one : cases) {
     const Result<Answer> answer = sql(one.text);
     ASSERT_FALSE(answer) << one.text;
-    EXPECT_EQ(answer.error().code, one.code) << one.text << ": " << answer.error().error << " | "
-                                             << answer.error().log_detail;
+    EXPECT_EQ(answer.error().code, one.code) << one.text << ": " << why(answer);
     EXPECT_FALSE(answer.error().error.empty()) << one.text;
   }
   EXPECT_EQ(picture(), before);
@@ -131,8 +130,9 @@ TEST_F(AuthorizerTest, read_only_calls_cannot_write) {
       EXPECT_EQ(answer.error().code, Code::read_only_violation) << text << ": " << answer.error().error;
     }
   }
-  for (const char* text : {"SELECT * FROM v", "PRAGMA table_info(t)", "EXPLAIN DELETE FROM t", "EXPLAIN QUERY PLAN SELECT 1",
-                           "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 3) SELECT * FROM r"}) {
+  for (const char* text :
+       {"SELECT * FROM v", "PRAGMA table_info(t)", "EXPLAIN DELETE FROM t", "EXPLAIN QUERY PLAN SELECT 1",
+        "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 3) SELECT * FROM r"}) {
     EXPECT_TRUE(sql(text, {}, call)) << text;
   }
   EXPECT_EQ(picture(), before);
@@ -141,25 +141,38 @@ TEST_F(AuthorizerTest, read_only_calls_cannot_write) {
 TEST_F(AuthorizerTest, what_only_tells_something_is_allowed) {
   for (const char* text :
        {"PRAGMA table_info(t)", "PRAGMA table_xinfo('t')", "PRAGMA index_list(t)", "PRAGMA foreign_key_list(child)",
-        "PRAGMA user_version", "PRAGMA compile_options", "PRAGMA table_list", "PRAGMA function_list", "PRAGMA journal_mode",
-        "PRAGMA integrity_check", "SELECT * FROM pragma_table_info('t')", "SELECT * FROM sqlite_schema",
-        "SELECT seq FROM sqlite_sequence", "SELECT json_extract('{\"a\":1}', '$.a')"}) {
+        "PRAGMA user_version", "PRAGMA compile_options", "PRAGMA table_list", "PRAGMA function_list",
+        "PRAGMA journal_mode", "PRAGMA integrity_check", "SELECT * FROM pragma_table_info('t')",
+        "SELECT * FROM sqlite_schema", "SELECT seq FROM sqlite_sequence", "SELECT json_extract('{\"a\":1}', '$.a')"}) {
     EXPECT_TRUE(sql(text)) << text;
   }
 }
 
 TEST_F(AuthorizerTest, ddl_and_virtual_tables_work) {
-  for (const char* text :
-       {"CREATE TABLE made (id INTEGER PRIMARY KEY AUTOINCREMENT, a)", "INSERT INTO made (a) VALUES (1)",
-        "ALTER TABLE made ADD COLUMN b DEFAULT 5", "ALTER TABLE made RENAME COLUMN a TO c", "ALTER TABLE made RENAME TO made2",
-        "CREATE INDEX made_c ON made2 (c)", "ANALYZE", "REINDEX", "ALTER TABLE made2 DROP COLUMN b", "DROP INDEX made_c",
-        "DROP TABLE made2", "CREATE TABLE copy AS SELECT * FROM t", "DROP TABLE copy",
-        "CREATE VIRTUAL TABLE words USING fts5(body)", "INSERT INTO words VALUES ('hello world')",
-        "SELECT * FROM words WHERE words MATCH 'hello'", "INSERT INTO words(words) VALUES ('optimize')", "DROP TABLE words",
-        "CREATE VIRTUAL TABLE box USING rtree(id, x0, x1)", "INSERT INTO box VALUES (1, 0, 1)",
-        "SELECT * FROM box WHERE x0 < 1", "DROP TABLE box"}) {
+  for (const char* text : {"CREATE TABLE made (id INTEGER PRIMARY KEY AUTOINCREMENT, a)",
+                           "INSERT INTO made (a) VALUES (1)",
+                           "ALTER TABLE made ADD COLUMN b DEFAULT 5",
+                           "ALTER TABLE made RENAME COLUMN a TO c",
+                           "ALTER TABLE made RENAME TO made2",
+                           "CREATE INDEX made_c ON made2 (c)",
+                           "ANALYZE",
+                           "REINDEX",
+                           "ALTER TABLE made2 DROP COLUMN b",
+                           "DROP INDEX made_c",
+                           "DROP TABLE made2",
+                           "CREATE TABLE copy AS SELECT * FROM t",
+                           "DROP TABLE copy",
+                           "CREATE VIRTUAL TABLE words USING fts5(body)",
+                           "INSERT INTO words VALUES ('hello world')",
+                           "SELECT * FROM words WHERE words MATCH 'hello'",
+                           "INSERT INTO words(words) VALUES ('optimize')",
+                           "DROP TABLE words",
+                           "CREATE VIRTUAL TABLE box USING rtree(id, x0, x1)",
+                           "INSERT INTO box VALUES (1, 0, 1)",
+                           "SELECT * FROM box WHERE x0 < 1",
+                           "DROP TABLE box"}) {
     const Result<Answer> answer = sql(text);
-    EXPECT_TRUE(answer) << text << ": " << (answer ? "" : answer.error().error + " " + answer.error().log_detail);
+    EXPECT_TRUE(answer) << text << ": " << why(answer);
   }
 }
 

@@ -145,8 +145,8 @@ Result<> SqliteBackend::admit(const Call& call, TimePoint now) const {
   return {};
 }
 
-/// Whether the tables are known, as far as this process can tell. Another program's changes are looked for now and then;
-/// while they are being loaded, the old picture serves.
+/// Whether the tables are known, as far as this process can tell. Another program's changes are looked for now and
+/// then; while they are being loaded, the old picture serves.
 bool SqliteBackend::is_current(TimePoint now) {
   const std::uint64_t changes = shared_->writer.schema_changes();
   if (!snapshot_ || snapshot_->changes < changes) snapshot_ = shared_->snapshot();
@@ -296,6 +296,7 @@ Async<SqliteBackend::Stream> SqliteBackend::write(Work work, std::optional<std::
     observe(Event::Kind::statement_cancelled);
     co_await job->wait_for_verdict(Clock::now() + kWriteGrace);
     if (!job->done()) co_return fail(Code::write_outcome_unknown, "The write was still running when its time was over");
+    if (!job->result() && job->result().error().code == Code::cancelled) co_return fail(error);
   }
   if (!job->result()) co_return fail(remember(std::move(job->result()).error()));
   co_return std::make_unique<MemoryStream>(*std::move(job->result()));

@@ -10,8 +10,8 @@
 
 namespace athena::driver::sqlite {
 
-/// Some rows and the bytes that their cells point to. SQLite's own column memory is gone with the next step, so texts are
-/// copied into blocks that never move. clear() keeps one block and the room for cells: a batch that is used again
+/// Some rows and the bytes that their cells point to. SQLite's own column memory is gone with the next step, so texts
+/// are copied into blocks that never move. clear() keeps one block and the room for cells: a batch that is used again
 /// allocates nothing in its steady state.
 class Batch {
  public:

@@ -12,6 +12,8 @@
 
 #include <athena/base/text.h>
 
+#include "sqlite/tokens.h"
+
 namespace athena::driver::sqlite {
 namespace {
 
@@ -68,6 +70,14 @@ std::size_t parameter_number(const char* name) {
   return static_cast<std::size_t>(text::parse_u64(name + 1).value_or(0));
 }
 
+bool has_question_mark(sqlite3_stmt* statement) {
+  Tokens tokens(sqlite3_sql(statement));
+  for (std::string_view token = tokens.next(); !token.empty(); token = tokens.next()) {
+    if (token == "?") return true;
+  }
+  return false;
+}
+
 int bind_text(sqlite3_stmt* statement, int index, std::string_view value) {
   return sqlite3_bind_text64(statement, index, value.data() ? value.data() : "", value.size(), SQLITE_STATIC,
                              SQLITE_UTF8);
@@ -101,8 +111,8 @@ Result<int> bind_one(sqlite3_stmt* statement, int index, const query::Param& par
   return SQLITE_MISUSE;
 }
 
-/// Numbers of a caller's raw SQL have no column whose type decides. Those that a 64-bit integer or a double keeps exactly
-/// are bound as numbers; others as text, so that no digit is lost on the way.
+/// Numbers of a caller's raw SQL have no column whose type decides. Those that a 64-bit integer or a double keeps
+/// exactly are bound as numbers; others as text, so that no digit is lost on the way.
 int bind_number(sqlite3_stmt* statement, int index, std::string_view digits) {
   constexpr std::ptrdiff_t kExactDigits = 15;
   if (const auto value = text::parse_i64(digits)) return sqlite3_bind_int64(statement, index, *value);
@@ -177,8 +187,10 @@ Result<> Connection::configure(const Target& target, Role role) {
       "PRAGMA synchronous=NORMAL; PRAGMA case_sensitive_like=ON; PRAGMA cell_size_check=ON;"
       "PRAGMA journal_size_limit=67108864; PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON;";
   int code = sqlite3_exec(db_, kSettings, nullptr, nullptr, nullptr);
-  if (code == SQLITE_OK && !target.read_only) code = sqlite3_exec(db_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
-  if (code == SQLITE_OK && role == Role::reader) code = sqlite3_exec(db_, "PRAGMA query_only=ON", nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK && !target.read_only)
+    code = sqlite3_exec(db_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK && role == Role::reader)
+    code = sqlite3_exec(db_, "PRAGMA query_only=ON", nullptr, nullptr, nullptr);
   // Reads the file for the first time, so that one that is no database is found here.
   if (code == SQLITE_OK) code = sqlite3_exec(db_, "PRAGMA schema_version", nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return fail(last_error(db_, code));
@@ -249,6 +261,10 @@ Result<> bind_native(sqlite3_stmt* statement, std::span<const query::Scalar> par
     if (number == 0) {
       return fail(Code::invalid_parameter, "Parameter '" + std::string(name) + "' has a name",
                   "Write $1, $2 … or ?1, ?2 …");
+    }
+    // ?1 and a $2 that comes first are one parameter to SQLite, which numbers what begins with $ as it meets it.
+    if (name && *name == '$' && number != static_cast<std::size_t>(index) && has_question_mark(statement)) {
+      return fail(Code::invalid_parameter, "The query uses parameters of two kinds", "Write all as $1, or all as ?1");
     }
     if (number > params.size()) {
       return fail(Code::invalid_parameter, "The query uses parameter " + std::to_string(number) + ", but there are " +

@@ -42,8 +42,8 @@ struct TypeRow {
   query::TypeClass type;
 };
 using enum query::TypeClass;
-/// The first row that fits decides. Words stand before words that they contain: DECIMAL_TEXT is a decimal that is stored
-/// as text, POINT is no INT.
+/// The first row that fits decides. Words stand before words that they contain: DECIMAL_TEXT is a decimal that is
+/// stored as text, POINT is no INT.
 constexpr TypeRow kTypes[] = {
     {"BOOL", false, boolean},      {"JSON", false, json},       {"UUID", false, uuid},
     {"TIMESTAMPTZ", false, timestamptz}, {"TIMESTAMP WITH TIME ZONE", false, timestamptz},

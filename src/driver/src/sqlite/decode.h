@@ -30,7 +30,8 @@ ColumnRule rule_for(query::TypeClass type) noexcept;
 /// Appends the row on which `statement` stands.
 void append_row(sqlite3_stmt* statement, std::span<const ColumnRule> rules, Batch& batch);
 
-/// Valid JSON as RFC 8259 has it, not nested deeper than 512 levels: safe to be embedded in a reply. UTF-8 is not checked.
+/// Valid JSON as RFC 8259 has it, not nested deeper than 512 levels: safe to be embedded in a reply. UTF-8 is not
+/// checked.
 bool is_json(std::string_view text) noexcept;
 /// A number as JSON writes it.
 bool is_json_number(std::string_view text) noexcept;

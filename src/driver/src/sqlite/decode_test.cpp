@@ -31,11 +31,67 @@ TEST(TypeClass, declared_types_are_read_by_their_words) {
 
 TEST(IsJson, agrees_with_the_json_reader) {
   const char* const cases[] = {
-      "", " ", "null", "nul", "nullx", "true", "false", "tru", "0", "-0", "-", "01", "1.", ".5", "1.5", "1e", "1e+",
-      "1e+5", "1E-05", "+1", "\"\"", "\"a", "\"a\\\"b\"", "\"\\u00e9\"", "\"\\u00eg\"", "\"\\x\"", "\"a\tb\"", "[]", "[",
-      "]", "[1]", "[1,]", "[,1]", "[1 2]", "[[],[]]", "[[]", "{}", "{", "{\"a\":1}", "{\"a\":1,}", "{\"a\"}", "{\"a\":}",
-      "{a:1}", "{\"a\":1 \"b\":2}", "{\"a\":{\"b\":[{}]}}", "{\"a\":1}x", " [ 1 , { \"a\" : [ ] } ] ", "1}],\"x\":[{", "[}",
-      "{]", "[1]]", "{\"a\":[}", "'a'", "NaN", "Infinity", "/*c*/1", "1 2", "\"a\"\"b\"", "{\"a\" 1}", "{1:2}", "[{},{}]",
+      "",
+      " ",
+      "null",
+      "nul",
+      "nullx",
+      "true",
+      "false",
+      "tru",
+      "0",
+      "-0",
+      "-",
+      "01",
+      "1.",
+      ".5",
+      "1.5",
+      "1e",
+      "1e+",
+      "1e+5",
+      "1E-05",
+      "+1",
+      "\"\"",
+      "\"a",
+      "\"a\\\"b\"",
+      "\"\\u00e9\"",
+      "\"\\u00eg\"",
+      "\"\\x\"",
+      "\"a\tb\"",
+      "[]",
+      "[",
+      "]",
+      "[1]",
+      "[1,]",
+      "[,1]",
+      "[1 2]",
+      "[[],[]]",
+      "[[]",
+      "{}",
+      "{",
+      "{\"a\":1}",
+      "{\"a\":1,}",
+      "{\"a\"}",
+      "{\"a\":}",
+      "{a:1}",
+      "{\"a\":1 \"b\":2}",
+      "{\"a\":{\"b\":[{}]}}",
+      "{\"a\":1}x",
+      " [ 1 , { \"a\" : [ ] } ] ",
+      "1}],\"x\":[{",
+      "[}",
+      "{]",
+      "[1]]",
+      "{\"a\":[}",
+      "'a'",
+      "NaN",
+      "Infinity",
+      "/*c*/1",
+      "1 2",
+      "\"a\"\"b\"",
+      "{\"a\" 1}",
+      "{1:2}",
+      "[{},{}]",
   };
   for (const char* text : cases) EXPECT_EQ(is_json(text), json::Document::parse(text).has_value()) << text;
 }
@@ -49,7 +105,8 @@ TEST(IsJson, is_not_stopped_by_depth_and_not_brought_down_by_it) {
 }
 
 TEST(IsJsonNumber, takes_digits_and_nothing_else) {
-  for (const char* text : {"0", "-1", "12345678901234567890.123456789", "1e300"}) EXPECT_TRUE(is_json_number(text)) << text;
+  for (const char* text : {"0", "-1", "12345678901234567890.123456789", "1e300"})
+    EXPECT_TRUE(is_json_number(text)) << text;
   for (const char* text : {"", "1 ", " 1", "01", ".5", "+1", "1.", "NaN", "1,2", "0x1"}) {
     EXPECT_FALSE(is_json_number(text)) << text;
   }

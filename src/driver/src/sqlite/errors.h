@@ -25,7 +25,8 @@ struct Failure {
   std::string_view message;
 };
 
-/// The error for the caller. The text never holds a path, nor SQL of ours; everything that SQLite said is in log_detail.
+/// The error for the caller. The text never holds a path, nor SQL of ours; everything that SQLite said is in
+/// log_detail.
 Error to_error(const Failure& failure, const ErrorContext& context = {});
 
 /// What failed last on the connection, as an error. `code` is what the call returned.

@@ -35,7 +35,8 @@ TEST(Errors, no_row_hides_another) {
   std::set<int> codes;
   for (const ResultRow& row : result_rows()) EXPECT_TRUE(codes.insert(row.code).second) << row.code;
   std::set<std::pair<std::string_view, std::string_view>> sentences;
-  for (const MessageRow& row : message_rows()) EXPECT_TRUE(sentences.emplace(row.before, row.after).second) << row.before;
+  for (const MessageRow& row : message_rows())
+    EXPECT_TRUE(sentences.emplace(row.before, row.after).second) << row.before;
 }
 
 TEST(Errors, a_constraint_names_table_and_columns) {

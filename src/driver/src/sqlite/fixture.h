@@ -30,6 +30,14 @@ struct Answer {
   std::size_t batches = 0;
 };
 
+/// What went wrong, for the message of a failed check.
+template <class T>
+std::string why(const Result<T>& result) {
+  if (result) return "nothing went wrong";
+  const Error& error = result.error();
+  return std::string(error.row().wire_code) + ": " + error.error + " [" + error.log_detail + "]";
+}
+
 /// For tests: a database file in a folder of its own, and a backend on a loop that the test's thread drives.
 class Fixture : public ::testing::Test {
  protected:
@@ -80,7 +88,7 @@ class Fixture : public ::testing::Test {
   /// For what has to succeed.
   Answer must(std::string text) {
     Result<Answer> answer = sql(text);
-    EXPECT_TRUE(answer) << text << ": " << (answer ? "" : answer.error().error + " " + answer.error().log_detail);
+    EXPECT_TRUE(answer) << text << ": " << why(answer);
     return answer ? *std::move(answer) : Answer{};
   }
 

@@ -13,8 +13,8 @@
 namespace athena::driver::sqlite {
 
 /// Runs short reads on the loop itself, on a connection of the loop's own: a hand-over to a thread and back costs more
-/// than most of them. A read gets kBudget and kBatchBytes. All its rows are collected before the first is given out, so a
-/// read that needs more time or room than that has given out nothing, and simply begins again on a reader thread. The
+/// than most of them. A read gets kBudget and kBatchBytes. All its rows are collected before the first is given out, so
+/// a read that needs more time or room than that has given out nothing, and simply begins again on a reader thread. The
 /// statement is remembered, and its next runs go to a thread at once.
 class InlineReader {
  public:

@@ -37,11 +37,14 @@ void Job::come_home() {
   if (book->stopping_ && book->jobs_.empty()) book->empty_.set();
 }
 
-/// One at a time: what a woken coroutine does may wake, and so end, another one that waits here.
+/// A woken coroutine runs inside this call. It may end another one that waits here, and it may wait again, which then
+/// is not for this turn.
 void Job::wake_all() {
-  while (!waiters_.empty()) {
-    athena::Event* waiter = waiters_.back();
-    waiters_.pop_back();
+  waking_.insert(waking_.end(), waiters_.begin(), waiters_.end());
+  waiters_.clear();
+  while (!waking_.empty()) {
+    athena::Event* waiter = waking_.back();
+    waking_.pop_back();
     waiter->set();
   }
 }
@@ -63,6 +66,7 @@ Task<> Job::wait_until(TimePoint until, Cancellation* cancellation) {
     co_await event.wait();
   }
   std::erase(waiters_, &event);
+  std::erase(waking_, &event);
 }
 
 Error gave_up(const JobBook& book, const Cancellation* cancellation) {

@@ -16,8 +16,8 @@ namespace athena::driver::sqlite {
 
 class Job;
 
-/// The jobs of one loop that other threads hold. stop() cancels them and waits until the last one has come back, so that
-/// no thread ever posts to a loop that is gone.
+/// The jobs of one loop that other threads hold. stop() cancels them and waits until the last one has come back, so
+/// that no thread ever posts to a loop that is gone.
 class JobBook {
  public:
   explicit JobBook(Loop& loop) : loop_(loop) {}
@@ -77,6 +77,7 @@ class Job : public std::enable_shared_from_this<Job> {
   bool done_ = true;
   void wake_all();
   std::vector<athena::Event*> waiters_;  ///< in the frames of wait()
+  std::vector<athena::Event*> waking_;   ///< those of them that are being woken
 };
 
 /// Why a wait ended without an answer.

@@ -43,7 +43,7 @@ void collect(SqlFacts& facts, Connection& connection, const NativeStatement& sta
 
 NativeText::NativeText(Connection& connection, const std::string& text, bool read_only)
     : connection_(connection), text_(text), read_only_(read_only) {
-  connection_.authorizer().set_mode(read_only ? Authorizer::Mode::caller_read_only : Authorizer::Mode::caller);
+  connection_.authorizer().set_mode(Authorizer::Mode::caller);
 }
 
 NativeText::~NativeText() { connection_.authorizer().set_mode(Authorizer::Mode::trusted); }
@@ -84,6 +84,7 @@ Result<NativeStatement> NativeText::judge(StatementHandle handle, std::size_t be
     facts.reads.insert(facts.reads.end(), facts.writes.begin(), facts.writes.end());
     facts.writes.clear();
     facts.kind = StatementKind::utility;
+    statement.writes = false;
     return statement;
   }
   const bool is_internal_work = facts.kind == StatementKind::ddl || facts.kind == StatementKind::utility;

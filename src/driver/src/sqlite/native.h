@@ -26,14 +26,15 @@ struct NativeStatement {
   bool writes = false;
 };
 
-/// Compiles a caller's text statement by statement. SQLite itself says where each one ends, so a semicolon in a string, a
-/// comment or a trigger separates nothing. A later statement may need what an earlier one creates: next() compiles no
+/// Compiles a caller's text statement by statement. SQLite itself says where each one ends, so a semicolon in a string,
+/// a comment or a trigger separates nothing. A later statement may need what an earlier one creates: next() compiles no
 /// further than asked, so that whoever runs the text can run each before the next.
 ///
 /// While it lives, the connection's authorizer is in the mode for callers.
 class NativeText {
  public:
-  /// `text` is borrowed. (A string and no view: SQLite would copy, for each statement, a rest that has no NUL at its end.)
+  /// `text` is borrowed. (A string and no view: SQLite would copy, for each statement, a rest that has no NUL at its
+  /// end.)
   NativeText(Connection& connection, const std::string& text, bool read_only);
   ~NativeText();
   NativeText(const NativeText&) = delete;
@@ -55,8 +56,8 @@ class NativeText {
   bool read_only_;
 };
 
-/// What a text does, by compiling it and running nothing. What stands behind a statement that creates tables cannot always
-/// be compiled: then the rest counts as one statement that may do anything (utility, volatile).
+/// What a text does, by compiling it and running nothing. What stands behind a statement that creates tables cannot
+/// always be compiled: then the rest counts as one statement that may do anything (utility, volatile).
 Result<SqlFacts> analyze_text(Connection& connection, const std::string& text);
 
 /// invalid_parameter if a value was given that the text never uses.

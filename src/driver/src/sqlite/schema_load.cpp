@@ -242,7 +242,8 @@ Result<> load_foreign_keys(Connection& connection, const query::TableDef& table,
   for (std::size_t i = begin; i < all.size(); ++i) {
     ConstraintInfo& info = all[i];
     if (const auto* parent = schema.find(kSchema, info.foreign_table, {}); parent && info.foreign_columns.empty()) {
-      for (const std::uint32_t column : parent->primary_key) info.foreign_columns.push_back(parent->columns[column].name);
+      for (const std::uint32_t column : parent->primary_key)
+        info.foreign_columns.push_back(parent->columns[column].name);
     }
     info.name = table.name + "_" + join(info.columns, "_") + "_fkey";
     info.definition = "FOREIGN KEY (" + join(info.columns, ", ") + ") REFERENCES " + info.foreign_table + "(" +
@@ -347,7 +348,8 @@ std::vector<CheckClause> find_checks(std::string_view create_table) {
       int depth = 1;
       while (depth > 0 && !(token = tokens.next()).empty()) depth += token == "(" ? 1 : token == ")" ? -1 : 0;
       const bool named = text::iequals(three_before, "CONSTRAINT");
-      checks.push_back({named ? unquoted(two_before) : "", std::string(create_table.substr(begin, tokens.at() - begin))});
+      checks.push_back(
+          {named ? unquoted(two_before) : "", std::string(create_table.substr(begin, tokens.at() - begin))});
       if (token.empty()) break;
     }
     three_before = two_before;

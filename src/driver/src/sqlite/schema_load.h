@@ -19,12 +19,12 @@ struct Snapshot {
   std::uint64_t changes = 0;  ///< Writer::schema_changes() before it was loaded
 };
 
-/// Reads tables, views, columns, keys, triggers and, where ANALYZE has run, row counts. A view that cannot be compiled any
-/// more has no columns and is left out. Linear in what there is.
+/// Reads tables, views, columns, keys, triggers and, where ANALYZE has run, row counts. A view that cannot be compiled
+/// any more has no columns and is left out. Linear in what there is.
 Result<Snapshot> load_schema(Connection& connection);
 
-/// Primary keys, unique constraints, foreign keys and checks. SQLite keeps no names for most of them: they get those that
-/// PostgreSQL would give.
+/// Primary keys, unique constraints, foreign keys and checks. SQLite keeps no names for most of them: they get those
+/// that PostgreSQL would give.
 Result<std::vector<ConstraintInfo>> load_constraints(Connection& connection);
 
 /// The expressions of the CHECK clauses in the text of a CREATE TABLE.

@@ -16,8 +16,8 @@
 
 namespace athena::driver::sqlite {
 
-/// How much a batch holds before it is given out. A reply's first bytes are held back for as long, so that most failures
-/// still get an answer of their own.
+/// How much a batch holds before it is given out. A reply's first bytes are held back for as long, so that most
+/// failures still get an answer of their own.
 inline constexpr std::size_t kBatchBytes = 64 * 1024;
 
 /// What is to be run: a printed statement, or a caller's text.

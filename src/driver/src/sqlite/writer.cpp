@@ -16,10 +16,10 @@ constexpr seconds kCommitTime{10};
 
 /// Why a job must not begin any more; nothing was done for it.
 std::optional<Error> too_late(const WriteJob& job, TimePoint now) {
-  if (job.cancelled()) return Error(Code::cancelled);
   if (now >= job.deadline()) {
     return Error(Code::statement_timeout, "The write did not get its turn in time; nothing was changed");
   }
+  if (job.cancelled()) return Error(Code::cancelled);
   return std::nullopt;
 }
 
@@ -157,12 +157,12 @@ void Writer::run() {
     if (queue_.empty()) break;
     Jobs jobs;
     while (!queue_.empty() && jobs.size() < kMostInGroup) {
-      if (queue_.front()->claim()) jobs.push_back(std::move(queue_.front()));
+      jobs.push_back(std::move(queue_.front()));
       queue_.pop_front();
     }
     lock.unlock();
     busy_.store(true, std::memory_order_relaxed);
-    if (!jobs.empty()) run_group(std::move(jobs));
+    run_group(std::move(jobs));
     busy_.store(false, std::memory_order_relaxed);
     lock.lock();
   }
@@ -178,19 +178,31 @@ Result<> Writer::open(TimePoint until) {
   return {};
 }
 
-bool Writer::begin(Jobs& jobs) {
-  const auto answer = [&jobs](const auto& error_for) {
-    std::erase_if(jobs, [&](const std::shared_ptr<WriteJob>& job) {
-      std::optional<Error> error = error_for(*job);
-      if (!error) return false;
-      job->fail_with(*std::move(error));
+void Writer::drop_late(Jobs& jobs) {
+  const TimePoint now = Clock::now();
+  std::erase_if(jobs, [now](const std::shared_ptr<WriteJob>& job) {
+    std::optional<Error> late = too_late(*job, now);
+    if (!late) return job->withdrawn();
+    if (job->claim()) {
+      job->fail_with(*std::move(late));
       job->post_home();
-      return true;
-    });
-  };
+    }
+    return true;
+  });
+}
+
+void Writer::refuse(Jobs& jobs, const Error& error) {
+  for (const auto& job : jobs) {
+    if (!job->claim()) continue;
+    job->fail_with(error);
+    job->post_home();
+  }
+  jobs.clear();
+}
+
+bool Writer::begin(Jobs& jobs) {
   while (true) {
-    const TimePoint now = Clock::now();
-    answer([now](const WriteJob& job) { return too_late(job, now); });
+    drop_late(jobs);
     if (jobs.empty()) return false;
     Result<> begun = open((*std::ranges::max_element(jobs, {}, &WriteJob::deadline))->deadline());
     if (begun) {
@@ -201,47 +213,52 @@ bool Writer::begin(Jobs& jobs) {
     if (begun) return true;
     // Another process writes: wait for it as long as the jobs can.
     if (begun.error().code == Code::object_in_use && connection_) continue;
-    answer([&begun](const WriteJob&) { return std::optional(begun.error()); });
-    connection_.reset();
-    open_.store(false, std::memory_order_relaxed);
+    refuse(jobs, begun.error());
+    close();
     return false;
   }
 }
 
-void Writer::run_group(Jobs jobs) {
-  if (jobs.size() == 1) return run_alone(jobs.front());
-  if (!begin(jobs)) return;
-  const TimePoint begun = Clock::now();
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    WriteJob& job = *jobs[i];
-    const TimePoint now = Clock::now();
-    if (i > 0 && (now - begun >= kGroupTime || bytes > kMostReturnedBytes)) {
-      put_back(std::span(jobs).subspan(i));
-      jobs.resize(i);
-      break;
-    }
-    if (auto late = too_late(job, now)) {
-      job.fail_with(*std::move(late));
-      continue;
-    }
-    run_in_savepoint(job);
-    bytes += job.bytes();
-    if (!connection_->in_transaction()) return undo_alone(jobs, i);
-  }
-  commit(jobs);
+void Writer::close() {
+  connection_.reset();
+  open_.store(false, std::memory_order_relaxed);
 }
 
-/// Some failures take the whole transaction back: an interrupted write, a full disk, ON CONFLICT ROLLBACK. The culprit has
-/// its error; what the others had done is undone, so each of them is run again by itself.
-void Writer::undo_alone(const Jobs& jobs, std::size_t culprit) {
-  if (jobs[culprit]->succeeded()) jobs[culprit]->fail_with(Error(Code::database_error, "The write was rolled back"));
+void Writer::run_group(Jobs jobs) {
+  if (jobs.size() == 1) return run_alone(jobs.front());
+  if (begin(jobs)) run_each(jobs);
+}
+
+void Writer::run_each(Jobs& jobs) {
+  const TimePoint begun = Clock::now();
+  std::size_t bytes = 0;
+  Jobs group;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    const bool has_answer = i == culprit || (i < culprit && !jobs[i]->succeeded());
-    if (has_answer) {
-      jobs[i]->post_home();
+    if (i > 0 && (Clock::now() - begun >= kGroupTime || bytes > kMostReturnedBytes)) {
+      put_back(std::span(jobs).subspan(i));
+      break;
+    }
+    if (!jobs[i]->claim()) continue;
+    group.push_back(jobs[i]);
+    run_in_savepoint(*jobs[i]);
+    bytes += jobs[i]->bytes();
+    if (connection_->in_transaction()) continue;
+    put_back(std::span(jobs).subspan(i + 1));
+    return undo_all_but_last(group);
+  }
+  commit(group);
+}
+
+/// Some failures take the whole transaction back: an interrupted write, a full disk, ON CONFLICT ROLLBACK. The last job
+/// is the culprit and has its error. What the others had done is undone, so each of them is run again by itself.
+void Writer::undo_all_but_last(const Jobs& group) {
+  WriteJob& culprit = *group.back();
+  if (culprit.succeeded()) culprit.fail_with(Error(Code::database_error, "The write was rolled back"));
+  for (const auto& job : group) {
+    if (job->succeeded()) {
+      run_alone(job);
     } else {
-      run_alone(jobs[i]);
+      job->post_home();
     }
   }
 }
@@ -249,6 +266,7 @@ void Writer::undo_alone(const Jobs& jobs, std::size_t culprit) {
 void Writer::run_alone(const std::shared_ptr<WriteJob>& job) {
   Jobs jobs{job};
   if (!begin(jobs)) return;
+  if (!job->claim()) return (void)connection_->run("ROLLBACK");
   job->run(*connection_);
   if (job->succeeded()) check_references(*job);
   if (job->succeeded()) return commit(jobs);
@@ -257,6 +275,7 @@ void Writer::run_alone(const std::shared_ptr<WriteJob>& job) {
 }
 
 void Writer::run_in_savepoint(WriteJob& job) {
+  if (auto late = too_late(job, Clock::now())) return job.fail_with(*std::move(late));
   if (Result<> opened = connection_->run("SAVEPOINT job"); !opened) return job.fail_with(std::move(opened).error());
   job.run(*connection_);
   if (job.succeeded()) check_references(job);
@@ -287,8 +306,7 @@ void Writer::commit(const Jobs& jobs) {
       if (job->succeeded()) job->fail_with(committed.error());
     }
     // Whatever is wrong with the file, the next group looks at it afresh.
-    connection_.reset();
-    open_.store(false, std::memory_order_relaxed);
+    close();
   } else if (std::ranges::any_of(jobs, has_ddl)) {
     schema_changes_.fetch_add(1, std::memory_order_release);
   }
@@ -296,7 +314,6 @@ void Writer::commit(const Jobs& jobs) {
 }
 
 void Writer::put_back(std::span<const std::shared_ptr<WriteJob>> jobs) {
-  for (const auto& job : jobs) job->unclaim();
   const std::lock_guard lock(mutex_);
   queue_.insert(queue_.begin(), jobs.begin(), jobs.end());
 }

@@ -37,9 +37,9 @@ class WriteJob final : public Job {
   Result<MemoryStream::Content>& result() noexcept { return result_; }
 
   // The writer's thread.
-  /// False: it was withdrawn.
+  /// From here on the job is run, or answered. False: it was withdrawn before.
   bool claim() noexcept;
-  void unclaim() noexcept { state_ = State::waiting; }
+  bool withdrawn() const noexcept { return state_ == State::withdrawn; }
   /// Runs in the transaction that is open. A job that was taken back with others may be run again.
   void run(Connection& connection) noexcept;
   void fail_with(Error error) noexcept { result_ = athena::fail(std::move(error)); }
@@ -62,9 +62,9 @@ class WriteJob final : public Job {
   bool changes_tables_ = false;
 };
 
-/// The one thread that writes to a database file. It takes all jobs that wait and runs them in one transaction, each in a
-/// savepoint of its own, because a commit costs more than most writes: a job that fails is taken back alone. Nobody gets
-/// an answer before the commit. Shared by all loops.
+/// The one thread that writes to a database file. It takes all jobs that wait and runs them in one transaction, each in
+/// a savepoint of its own, because a commit costs more than most writes: a job that fails is taken back alone. Nobody
+/// gets an answer before the commit. Shared by all loops.
 class Writer {
  public:
   static constexpr std::size_t kMostWaiting = 1'024;
@@ -91,10 +91,14 @@ class Writer {
   void run_group(Jobs jobs);
   void run_alone(const std::shared_ptr<WriteJob>& job);
   Result<> open(TimePoint until);
-  /// Drops the jobs that cannot be run any more. False: none is left, all have their answer.
+  void close();
+  /// Waits for the write lock, as long as a job is left that wants to be run. False: none is, all have their answer.
   bool begin(Jobs& jobs);
+  static void drop_late(Jobs& jobs);
+  static void refuse(Jobs& jobs, const Error& error);
+  void run_each(Jobs& jobs);
   void run_in_savepoint(WriteJob& job);
-  void undo_alone(const Jobs& jobs, std::size_t culprit);
+  void undo_all_but_last(const Jobs& group);
   /// Also the checks that SQLite makes only when a transaction ends.
   void check_references(WriteJob& job);
   void commit(const Jobs& jobs);

@@ -9,13 +9,13 @@
 namespace athena::gateway {
 namespace {
 
-/// The value of `name` in a query string, decoded; empty if it is absent or malformed.
-std::string query_value(std::string_view query, std::string_view name) {
+/// The key in a query string (`api_key`, or `apikey` as some say), decoded; empty if it is absent or malformed.
+std::string query_key(std::string_view query) {
   for (const std::string_view pair : text::split(query, '&')) {
     const std::size_t equals = pair.find('=');
-    if (equals != std::string_view::npos && pair.substr(0, equals) == name) {
-      return text::url_decode(pair.substr(equals + 1), true).value_or("");
-    }
+    const std::string_view name = pair.substr(0, equals);
+    if (equals == std::string_view::npos || (name != "api_key" && name != "apikey")) continue;
+    return text::url_decode(pair.substr(equals + 1), true).value_or("");
   }
   return {};
 }
@@ -53,7 +53,7 @@ PresentedKeys presented_keys(const http::RequestHead& head, bool with_query) {
   for (const std::string_view name : {"apikey", "x-api-key", "x-athena-key"}) {
     if (const auto value = head.find(name)) found.keys[found.count++] = *value;
   }
-  if (with_query && !head.query.empty()) found.from_query = query_value(head.query, "api_key");
+  if (with_query && !head.query.empty()) found.from_query = query_key(head.query);
   return found;
 }
 

@@ -26,7 +26,8 @@ Result<> read_delete_body(RequestContext& context) {
   ATHENA_TRY(context.shape, decide_shape(context.head(), context.settings(), false, true));
   context.strip_nulls = wants_strip_nulls(context.head(), std::nullopt);
   context.table = request.del.from.name;
-  if (const auto mapped = context.settings().id_columns.find(context.table); mapped != context.settings().id_columns.end()) {
+  if (const auto mapped = context.settings().id_columns.find(context.table);
+      mapped != context.settings().id_columns.end()) {
     request.del.id_column = mapped->second;
   }
   context.intent = std::move(request);
@@ -40,7 +41,8 @@ Async<> run_delete(RequestContext& context, Services&) {
   ATHENA_CO_TRY(auto stream, co_await context.backend().execute(std::move(request.del), context.call()));
   ATHENA_CO_TRY_VOID(co_await answer_write(context, *stream, std::move(reply), {}, 0));
   if (stream->affected() == 0 && is_strict(context.head())) {
-    co_return fail(Error(Code::nothing_matched, "No row of '" + context.table + "' matches").with("table", context.table));
+    co_return fail(
+        Error(Code::nothing_matched, "No row of '" + context.table + "' matches").with("table", context.table));
   }
   co_return Result<>{};
 }

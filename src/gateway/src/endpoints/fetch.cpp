@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <athena/base/json_writer.h>
 
 #include "endpoints/routes.h"
@@ -9,7 +11,8 @@
 namespace athena::gateway {
 namespace {
 
-/// Stands for a statement in the caller's hands until there is a cache: client, body and shape, digested (FNV-1a, 64 bits).
+/// Stands for a statement in the caller's hands until there is a cache: client, body and shape, digested (FNV-1a, 64
+/// bits).
 std::string cache_key(const RequestContext& context) {
   std::uint64_t hash = 0xcbf29ce484222325;
   const auto mix = [&hash](std::string_view bytes) {
@@ -24,6 +27,16 @@ std::string cache_key(const RequestContext& context) {
   std::string text(16, '0');
   for (std::size_t i = 0; i < text.size(); ++i) text[i] = "0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
   return text;
+}
+
+/// How many rows the caller gets. The statement asks for one more, which says whether there are more; `head` asks for
+/// none, but the statement still runs, so that names which do not exist are refused there too.
+std::uint64_t limit_and_one_more(query::FetchRequest& fetch) {
+  constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();  // that databases take
+  if (fetch.head) fetch.select.limit = 0;
+  const std::uint64_t limit = fetch.select.limit.value_or(kLargest);
+  if (!fetch.head && limit < kLargest) fetch.select.limit = limit + 1;
+  return limit;
 }
 
 Result<> accept(RequestContext& context, query::FetchRequest fetch) {
@@ -56,24 +69,18 @@ Async<> run_fetch(RequestContext& context, Services&) {
   if (count_kind != query::Count::none) {
     ATHENA_CO_TRY(total, co_await context.backend().count(fetch.select, count_kind, context.call()));
   }
+  const std::uint64_t limit = limit_and_one_more(fetch);
+  const auto grouping = fetch.grouping;
+  ATHENA_CO_TRY(auto stream, co_await context.backend().execute(std::move(fetch.select), context.call()));
   RowsReply reply(context, "Fetched ", true);
+  reply.begin_rows(stream->columns());
   bool more = false;
   std::optional<Grouper> grouper;
-  if (fetch.head) {
-    reply.begin_rows({});
+  if (grouping) {
+    grouper.emplace(*grouping, context.shape == Shape::compact);
+    ATHENA_CO_TRY(more, co_await grouper->append(reply, context, *stream, limit));
   } else {
-    // One row more than was asked for says whether there are more.
-    const std::uint64_t limit = fetch.select.limit.value_or(UINT64_MAX);
-    if (limit != UINT64_MAX) fetch.select.limit = limit + 1;
-    const auto grouping = fetch.grouping;
-    ATHENA_CO_TRY(auto stream, co_await context.backend().execute(std::move(fetch.select), context.call()));
-    reply.begin_rows(stream->columns());
-    if (grouping) {
-      grouper.emplace(*grouping, context.shape == Shape::compact);
-      ATHENA_CO_TRY(more, co_await grouper->append(reply, context, *stream, limit));
-    } else {
-      ATHENA_CO_TRY(more, co_await reply.append(*stream, limit));
-    }
+    ATHENA_CO_TRY(more, co_await reply.append(*stream, limit));
   }
   reply.end_rows();
   if (grouper && reply.member("post_processing")) grouper->write(context.body());

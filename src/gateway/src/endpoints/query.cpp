@@ -10,7 +10,8 @@
 namespace athena::gateway {
 namespace {
 
-/// The words that `driver` takes (contract 3.5), and the kind of database that each one means. `native` fits every kind.
+/// The words that `driver` takes (contract 3.5), and the kind of database that each one means. `native` fits every
+/// kind.
 struct DriverWord {
   std::string_view word, kind;
 };
@@ -27,7 +28,8 @@ Result<std::string_view> kind_of_driver(std::string_view driver) {
     known += known.empty() ? "" : ", ";
     known += row.word;
   }
-  return fail(Error(Code::unknown_driver, "Driver '" + std::string(driver.substr(0, 64)) + "' is not supported", "Use one of: " + known + "."));
+  return fail(Error(Code::unknown_driver, "Driver '" + std::string(driver.substr(0, 64)) + "' is not supported",
+                    "Use one of: " + known + "."));
 }
 
 Result<query::QueryRequest> read_text(RequestContext& context, bool driver_required) {
@@ -81,10 +83,12 @@ Async<> run_query_sql(RequestContext& context, Services& services) {
   if (!context.slot) {  // no X-Athena-Client: db_name names the client
     const auto* client = context.snapshot->find(text::trim(request.db_name));
     if (!client) {
-      co_return fail(Error(Code::unknown_client, "'" + request.db_name.substr(0, 64) + "' does not name a configured client",
+      co_return fail(Error(Code::unknown_client,
+                           "'" + request.db_name.substr(0, 64) + "' does not name a configured client",
                            "Send X-Athena-Client, or a client's name in db_name."));
     }
-    if ((*client)->settings.frozen) co_return fail(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen");
+    if ((*client)->settings.frozen)
+      co_return fail(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen");
     context.slot = services.backends.get(*client);
   }
   const std::string_view kind = *kind_of_driver(request.driver);

@@ -19,7 +19,8 @@ json::Writer begin_json(RequestContext& context) {
 std::vector<const query::TableDef*> sorted_tables(const query::Schema& schema) {
   std::vector<const query::TableDef*> tables;
   for (const auto& table : schema.tables()) tables.push_back(&table);
-  std::ranges::sort(tables, {}, [](const auto* t) { return std::pair(std::string_view(t->schema), std::string_view(t->name)); });
+  std::ranges::sort(tables, {},
+                    [](const auto* t) { return std::pair(std::string_view(t->schema), std::string_view(t->name)); });
   return tables;
 }
 
@@ -69,7 +70,8 @@ Async<> run_schema_columns(RequestContext& context, Services&) {
     } else {
       w.string(column.default_expression);
     }
-    const bool in_key = std::ranges::find(table->primary_key, static_cast<std::uint32_t>(i)) != table->primary_key.end();
+    const bool in_key =
+        std::ranges::find(table->primary_key, static_cast<std::uint32_t>(i)) != table->primary_key.end();
     w.key("ordinal_position").integer(i + 1).key("is_primary_key").boolean(in_key).end_object();
   }
   w.end_array().end_object();

@@ -10,7 +10,8 @@ Result<> read_update_body(RequestContext& context) {
   ATHENA_TRY(context.shape, decide_shape(context.head(), context.settings(), update.has_strip_nulls_field, false));
   context.strip_nulls = wants_strip_nulls(context.head(), update.strip_nulls);
   context.table = update.update.table.name;
-  if (const auto mapped = context.settings().id_columns.find(context.table); mapped != context.settings().id_columns.end()) {
+  if (const auto mapped = context.settings().id_columns.find(context.table);
+      mapped != context.settings().id_columns.end()) {
     update.update.id_column = mapped->second;
   }
   context.intent = std::move(update);

@@ -58,7 +58,10 @@ Async<> run_root(RequestContext& context, Services& services) {
   context.exchange.add_header("Content-Type", "application/json");
   const std::string& version = context.settings().version;
   json::Writer w(context.body());
-  w.begin_object().member("message", "athena is online").member("version", version).member("cargo_toml_version", version);
+  w.begin_object()
+      .member("message", "athena is online")
+      .member("version", version)
+      .member("cargo_toml_version", version);
   w.member("athena_api", "online");
   w.member("athena_deadpool", any_usable(context, services, "postgresql") ? "online" : "offline");
   w.member("athena_scylladb", any_usable(context, services, "scylla") ? "online" : "offline");
@@ -82,7 +85,8 @@ Async<> run_health(RequestContext& context, Services&) {
 Async<> run_ready(RequestContext& context, Services& services) {
   if (!services.ready) co_return fail(Code::not_ready, "Athena is starting or draining");
   if (!any_usable(context, services, "")) {
-    co_return fail(Error(Code::not_ready, "No client can be used", "Configure one, or see the log for why none connects."));
+    co_return fail(
+        Error(Code::not_ready, "No client can be used", "Configure one, or see the log for why none connects."));
   }
   write_status(context, "ready");
   co_return Result<>{};
@@ -90,12 +94,13 @@ Async<> run_ready(RequestContext& context, Services& services) {
 
 Async<> run_docs(RequestContext& context, Services&) {
   context.exchange.set_status(308);
-  context.exchange.add_header("Location", context.settings().docs_url);
+  const std::string& url = context.settings().docs_url;
+  context.exchange.add_header("Location", url.empty() ? std::string_view("/openapi.yaml") : std::string_view(url));
   co_return Result<>{};
 }
 
 Async<> run_openapi(RequestContext& context, Services&) {
-  context.exchange.add_header("Content-Type", "application/yaml");
+  context.exchange.add_header("Content-Type", "application/yaml; charset=utf-8");
   context.body().append(context.settings().openapi);
   co_return Result<>{};
 }

@@ -22,7 +22,8 @@ struct WriteReply {
   bool with_count = false;
 };
 
-/// The column whose value is the row's id: table_id_map.yaml, else a single-column primary key, else "" (there is none).
+/// The column whose value is the row's id: table_id_map.yaml, else a single-column primary key, else "" (there is
+/// none).
 std::string id_column_of(const RequestContext& context, const query::TableDef& table);
 
 /// Adds `id_column` to a returning list that does not have it; returns how many hidden columns that makes (0 or 1).

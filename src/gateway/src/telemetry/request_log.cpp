@@ -99,7 +99,8 @@ void RequestLog::request_done(const RequestDone& done) {
   };
   lines_.append("{\"time\":\"");
   append_time(lines_);
-  lines_.append(done.status >= 500 ? "\",\"level\":\"warn\",\"event\":\"request\"" : "\",\"level\":\"info\",\"event\":\"request\"");
+  lines_.append(done.status >= 500 ? "\",\"level\":\"warn\",\"event\":\"request\""
+                                   : "\",\"level\":\"info\",\"event\":\"request\"");
   member(",\"request_id\":", done.request_id);
   member(",\"method\":", done.method);
   member(",\"path\":", done.path);

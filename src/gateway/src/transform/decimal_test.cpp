@@ -17,8 +17,8 @@ std::string sum(std::string_view a, std::string_view b) { return (number(a) += n
 
 TEST(Decimal, what_is_no_number_is_refused) {
   for (const std::string_view text :
-       {"", "-", "+", ".", "-.", "--1", "+-1", "1-", "1 ", " 1", "1,5", "1.2.3", "e5", "1e", "1e+", "1e+-5", "1e1.5", "0x10",
-        "NaN", "Infinity", "null", "1_000", "１"}) {
+       {"",   "-",  "+",   ".",     "-.",    "--1",  "+-1", "1-",       "1 ",   " 1",    "1,5", "1.2.3",
+        "e5", "1e", "1e+", "1e+-5", "1e1.5", "0x10", "NaN", "Infinity", "null", "1_000", "１"}) {
     EXPECT_FALSE(Decimal::parse(text)) << text;
   }
 }
@@ -32,7 +32,8 @@ TEST(Decimal, what_would_take_unbounded_memory_is_refused) {
 }
 
 TEST(Decimal, digits_come_back_as_they_were) {
-  for (const std::string_view text : {"0", "7", "-7", "12.50", "-0.001", "0.10", "123456789012345678901234567890.123456789"}) {
+  for (const std::string_view text :
+       {"0", "7", "-7", "12.50", "-0.001", "0.10", "123456789012345678901234567890.123456789"}) {
     EXPECT_EQ(number(text).to_string(), text);
   }
 }

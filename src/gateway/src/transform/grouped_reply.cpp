@@ -22,12 +22,12 @@ std::string text_of(const driver::Cell& cell) {
     case driver::CellKind::boolean:
     case driver::CellKind::integer:
     case driver::CellKind::real:
-    case driver::CellKind::verbatim:
-    case driver::CellKind::bytes: {
+    case driver::CellKind::verbatim: {
       Buffer out;
       append_cell(out, cell);
       return std::string(out.view());
     }
+    case driver::CellKind::bytes: return "\\x" + text::hex(cell.view());
   }
   return {};
 }
@@ -38,7 +38,8 @@ std::optional<std::int64_t> unix_seconds(const driver::Cell& cell, std::string_v
   std::optional<std::int64_t> seconds;
   if (cell.kind() == driver::CellKind::real) {
     const double whole = std::floor(cell.real());
-    if (whole >= static_cast<double>(kFirst) && whole <= static_cast<double>(kLast)) seconds = static_cast<std::int64_t>(whole);
+    if (whole >= static_cast<double>(kFirst) && whole <= static_cast<double>(kLast))
+      seconds = static_cast<std::int64_t>(whole);
   } else if (text.find_first_of("eE") == std::string_view::npos) {
     seconds = text::parse_i64(text.substr(0, text.find('.')));
   }
@@ -47,12 +48,17 @@ std::optional<std::int64_t> unix_seconds(const driver::Cell& cell, std::string_v
 
 }  // namespace
 
-Result<> Grouper::find_columns(std::span<const driver::ColumnInfo> columns) {
-  const auto find = [&](const std::string& name) {
-    const auto it = std::ranges::find_if(columns, [&](const auto& c) {
-      return text::iequals(c.name, name) || c.name == text::snake_case(name) || text::snake_case(c.name) == name;
-    });
+Result<> Grouper::find_columns(std::span<const driver::ColumnInfo> columns, query::NameRules names) {
+  // By the rules of all names (contract 3.1): an exact match must not lose to one that stands before it.
+  const auto find_if = [&](auto matches) {
+    const auto it = std::ranges::find_if(columns, [&](const auto& column) { return matches(column.name); });
     return it == columns.end() ? std::nullopt : std::optional<std::size_t>(it - columns.begin());
+  };
+  const auto find = [&](const std::string& name) {
+    auto found = find_if([&](const std::string& column) { return column == name; });
+    if (!found) found = find_if([&](const std::string& column) { return text::iequals(column, name); });
+    if (found || !names.camel_to_snake) return found;
+    return find_if([snake = text::snake_case(name)](const std::string& column) { return column == snake; });
   };
   const auto group = find(grouping_.group_by);
   if (!group) return failure("Missing group_by column '" + grouping_.group_by + "'");
@@ -73,6 +79,9 @@ Result<std::string> Grouper::label_of(const driver::Cell& cell) const {
   if (cell.kind() == driver::CellKind::text || cell.kind() == driver::CellKind::quoted) {
     ATHENA_TRY(const std::int64_t seconds, parse_time(value));
     return bucket_label(seconds, granularity);
+  }
+  if (cell.kind() == driver::CellKind::boolean || cell.kind() == driver::CellKind::bytes) {
+    return failure("Value must be a string (RFC3339/datetime) or number (unix timestamp)");
   }
   const auto seconds = unix_seconds(cell, value);
   if (!seconds) return failure("Invalid unix timestamp: " + value.substr(0, 64));
@@ -104,15 +113,17 @@ Result<> Grouper::add(Group& group, const driver::Cell& cell) {
 }
 
 Async<bool> Grouper::append(RowsReply& reply, RequestContext& context, driver::RowStream& stream, std::uint64_t limit) {
-  ATHENA_CO_TRY_VOID(find_columns(stream.columns()));
+  ATHENA_CO_TRY_VOID(find_columns(stream.columns(), context.call().names));
   RowEncoder& encoder = reply.encoder();
+  const std::uint64_t max_rows = context.settings().post_processing_max_rows;
   std::uint64_t count = 0;
   for (bool cut = false;;) {
     ATHENA_CO_TRY(const driver::RowBatch batch, co_await stream.next());
     for (std::size_t row = 0; row < batch.rows; ++row) {
       if (cut |= count == limit; cut) break;
-      if (++count > kMaxRows || rows_.size() + held_bytes_ > kMaxBytes) {
-        co_return fail(Code::result_too_large, "Grouping takes at most 100000 rows", "Narrow the conditions or set a limit.");
+      if (++count > max_rows || rows_.size() + held_bytes_ > kMaxBytes) {
+        co_return fail(Code::result_too_large, "Grouping takes at most " + std::to_string(max_rows) + " rows",
+                       "Narrow the conditions or set a limit.");
       }
       const auto cells = batch.cells.subspan(row * encoder.width(), encoder.width());
       ATHENA_CO_TRY(const std::string label, label_of(cells[group_column_]));

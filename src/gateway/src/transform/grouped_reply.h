@@ -17,10 +17,9 @@
 namespace athena::gateway {
 
 /// Grouping and aggregation of a result (contract 5). Keeps each row's JSON, the exception to "rows are never
-/// materialised": bounded by kMaxRows and kMaxBytes, beyond which the answer is 413.
+/// materialised": bounded by gateway.post_processing_max_rows and kMaxBytes, beyond which the answer is 413.
 class Grouper {
  public:
-  static constexpr std::uint64_t kMaxRows = 100'000;
   static constexpr std::size_t kMaxBytes = 64 * 1024 * 1024;
 
   /// `compact`: aggregations as 2.0.2 sends them, decimal strings with a running total under cumulative_sum.
@@ -41,7 +40,7 @@ class Grouper {
     std::set<std::string> seen_texts;  ///< the same, of what is no number: only count takes those
   };
 
-  Result<> find_columns(std::span<const driver::ColumnInfo> columns);
+  Result<> find_columns(std::span<const driver::ColumnInfo> columns, query::NameRules names);
   Result<std::string> label_of(const driver::Cell& cell) const;
   Result<> add(Group& group, const driver::Cell& cell);
   void write_aggregation(Buffer& out, const Group& group, std::optional<Decimal>& running) const;

@@ -30,6 +30,15 @@ class GrouperTest : public ::testing::Test {
     return testing::run(loop_, write(testing::rows_of({"who", "sum"}, std::move(cells)), limit));
   }
 
+  /// summary() of other columns, under settings_.
+  std::string group_columns(std::vector<std::string> columns, std::vector<Cell> cells) {
+    auto snapshot = std::make_shared<Snapshot>();
+    snapshot->settings = settings_;
+    context_.snapshot = std::move(snapshot);
+    grouping_.rows = false;
+    return summary_of(testing::run(loop_, write(testing::rows_of(std::move(columns), std::move(cells)), UINT64_MAX)));
+  }
+
   Async<std::string> write(testing::FakeResult result, std::uint64_t limit) {
     exchange_.reset_response();
     auto database = std::make_shared<testing::FakeDatabase>();
@@ -50,7 +59,10 @@ class GrouperTest : public ::testing::Test {
   /// Label and aggregation of each group.
   std::string summary(std::vector<Cell> cells) {
     grouping_.rows = false;
-    const auto whole = group(std::move(cells));
+    return summary_of(group(std::move(cells)));
+  }
+
+  static std::string summary_of(const Result<std::string>& whole) {
     if (!whole) return whole.error().error;
     std::string short_form;
     const auto document = json::Document::parse(*whole);
@@ -68,6 +80,7 @@ class GrouperTest : public ::testing::Test {
 
   Loop loop_;
   Silent observer_;
+  Settings settings_;
   query::Grouping grouping_;
   bool compact_ = false;
   bool more_ = false;
@@ -104,7 +117,8 @@ TEST_F(GrouperTest, groups_are_ordered_by_label_and_hold_their_rows) {
   EXPECT_EQ(group({text("b"), Cell::integer(1), text("a"), digits("2.50"), text("b"), Cell::integer(3)}).value(),
             R"({"grouped":[{"label":"a","rows":[{"who":"a","sum":2.50}],"aggregation":2.50},)"
             R"({"label":"b","rows":[{"who":"b","sum":1},{"who":"b","sum":3}],"aggregation":4}]})");
-  EXPECT_TRUE(exchange_.answer().contains(R"("rows":[{"who":"b","sum":1},{"who":"a","sum":2.50},{"who":"b","sum":3}])"));
+  EXPECT_TRUE(
+      exchange_.answer().contains(R"("rows":[{"who":"b","sum":1},{"who":"a","sum":2.50},{"who":"b","sum":3}])"));
   EXPECT_TRUE(exchange_.answer().contains("Fetched 3 rows"));
 }
 
@@ -140,7 +154,8 @@ TEST_F(GrouperTest, the_compact_shape_has_decimal_texts_and_running_totals_in_th
 
 TEST_F(GrouperTest, equal_values_of_a_group_count_once_if_asked) {
   grouping_.aggregation_dedup = true;
-  const std::vector<Cell> cells{text("a"), digits("1.0"), text("a"), text("1.00"), text("a"), Cell::integer(2), text("b"), Cell::integer(1)};
+  const std::vector<Cell> cells{text("a"), digits("1.0"),    text("a"), text("1.00"),
+                                text("a"), Cell::integer(2), text("b"), Cell::integer(1)};
   EXPECT_EQ(summary(cells), "a=3.0 b=1 ");
   grouping_.aggregation_strategy = "count";
   EXPECT_EQ(summary(cells), "a=2 b=1 ");
@@ -166,15 +181,16 @@ TEST_F(GrouperTest, without_aggregation_the_value_is_null) {
 }
 
 TEST_F(GrouperTest, labels_are_the_texts_of_the_values) {
-  EXPECT_EQ(summary({Cell(), Cell::integer(1), Cell::boolean(true), Cell::integer(2), Cell::integer(-7), Cell::integer(3),
-                     Cell::view(CellKind::quoted, "2025-01-31"), Cell::integer(4)}),
+  EXPECT_EQ(summary({Cell(), Cell::integer(1), Cell::boolean(true), Cell::integer(2), Cell::integer(-7),
+                     Cell::integer(3), Cell::view(CellKind::quoted, "2025-01-31"), Cell::integer(4)}),
             "-7=3 2025-01-31=4 null=1 true=2 ");
 }
 
 TEST_F(GrouperTest, times_fall_into_buckets_however_they_are_written) {
   grouping_.time_granularity = "hour";
   EXPECT_EQ(summary({text("2025-01-31T13:05:09Z"), Cell::integer(1), Cell::integer(1'738'328'709), Cell::integer(2),
-                     digits("1738328709.5"), Cell::integer(4), Cell::real(1738328709.25), Cell::integer(8), Cell(), Cell::integer(16)}),
+                     digits("1738328709.5"), Cell::integer(4), Cell::real(1738328709.25), Cell::integer(8), Cell(),
+                     Cell::integer(16)}),
             "2025-01-31 13:00=15 null=16 ");
 }
 
@@ -187,11 +203,36 @@ TEST_F(GrouperTest, rows_beyond_the_limit_are_cut_and_said_to_be) {
 
 TEST_F(GrouperTest, more_rows_than_can_be_held_are_refused) {
   std::vector<Cell> cells;
-  for (std::uint64_t i = 0; i <= Grouper::kMaxRows; ++i) {
+  for (std::uint64_t i = 0; i <= Settings().post_processing_max_rows; ++i) {
     cells.push_back(text("a"));
     cells.push_back(Cell::integer(1));
   }
   EXPECT_EQ(group(std::move(cells)).error().code, Code::result_too_large);
+}
+
+TEST_F(GrouperTest, an_exact_name_wins_over_one_that_differs_in_case) {
+  EXPECT_EQ(group_columns({"WHO", "who", "sum"}, {text("loud"), text("exact"), Cell::integer(1)}), "exact=1 ");
+  EXPECT_EQ(group_columns({"WHO", "sum"}, {text("loud"), Cell::integer(1)}), "loud=1 ");
+}
+
+TEST_F(GrouperTest, camel_case_names_are_converted_only_if_the_switch_is_on) {
+  grouping_.group_by = "userId";
+  EXPECT_EQ(group_columns({"user_id", "sum"}, {text("a"), Cell::integer(1)}),
+            "Post-processing failure: Missing group_by column 'userId'");
+  settings_.camel_to_snake = true;
+  EXPECT_EQ(group_columns({"user_id", "sum"}, {text("a"), Cell::integer(1)}), "a=1 ");
+}
+
+TEST_F(GrouperTest, truth_and_bytes_are_no_times) {
+  constexpr std::string_view kError =
+      "Post-processing failure: Value must be a string (RFC3339/datetime) or number (unix timestamp)";
+  grouping_.time_granularity = "day";
+  EXPECT_EQ(summary({Cell::boolean(true), Cell::integer(1)}), kError);
+  EXPECT_EQ(summary({Cell::view(CellKind::bytes, "ab"), Cell::integer(1)}), kError);
+}
+
+TEST_F(GrouperTest, bytes_are_labelled_with_their_hex_digits) {
+  EXPECT_EQ(summary({Cell::view(CellKind::bytes, "\xff\x01"), Cell::integer(1)}), "\\xff01=1 ");
 }
 
 }  // namespace

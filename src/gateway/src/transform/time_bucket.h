@@ -16,8 +16,8 @@ Granularity granularity_of(std::string_view word);
 /// Error: post_processing_failed.
 Result<std::int64_t> parse_time(std::string_view text);
 
-/// The label of the bucket that holds this second, in UTC: `2025-01-31`, `2025-01-31 13:00`, `2025-01-31 13:05`; weeks by
-/// their Monday, months `2025-01`, years `2025`.
+/// The label of the bucket that holds this second, in UTC: `2025-01-31`, `2025-01-31 13:00`, `2025-01-31 13:05`; weeks
+/// by their Monday, months `2025-01`, years `2025`.
 std::string bucket_label(std::int64_t seconds, Granularity granularity);
 
 }  // namespace athena::gateway

@@ -34,6 +34,7 @@ struct Settings {
   bool audit_headers_required = true;
   query::ReadOptions read;                 ///< default_limit and the bounds of statements
   bool camel_to_snake = false;             ///< force_camel_case_to_snake_case
+  std::uint32_t post_processing_max_rows = 100'000;  ///< grouping of more: 413
   std::vector<std::string> jdbc_allowed_hosts;  ///< empty: X-JDBC-URL is off. "example.org" also admits its subdomains
   bool jdbc_allow_private_hosts = false;
   std::map<std::string, std::string> id_columns;  ///< table_id_map.yaml

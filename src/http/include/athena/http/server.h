@@ -49,15 +49,17 @@ class Exchange {
   /// When the head's last byte was read.
   virtual TimePoint received_at() const noexcept = 0;
 
-  /// The whole body, decoded; "" if there is none. Sends `100 Continue` if asked for. Errors: payload_too_large,
-  /// request_timeout, malformed_http (bad chunk), cancelled (the peer went away). Valid until the handler returns.
+  /// The whole body, decoded; "" if there is none. (A body that is declared too large never gets here: refuse().) Sends
+  /// `100 Continue` if asked for. Errors: payload_too_large, request_timeout, malformed_http (bad chunk), cancelled
+  /// (the peer went away). Valid until the handler returns.
   virtual Async<std::string_view> read_body() = 0;
 
   /// Set before the first flush(); 200 at the start.
   virtual void set_status(int status) noexcept = 0;
   virtual int status() const noexcept = 0;
   /// Adds a header line. Name and value are ours: CR and LF in a value are replaced by blanks.
-  /// Content-Length, Transfer-Encoding, Connection, Date, Server and Content-Encoding are the session's.
+  /// Content-Length, Transfer-Encoding, Connection, Date and Server are the session's: adding them has no effect. A
+  /// body that comes with a Content-Encoding is sent as it is, others are compressed where the request allows it.
   virtual void add_header(std::string_view name, std::string_view value) = 0;
   /// Removes what was added: a handler that fails half-way starts over.
   virtual void reset_response() noexcept = 0;
@@ -122,7 +124,8 @@ class Server {
   /// Reads the certificate again; connections that are open keep theirs. On error the old one stays.
   virtual Result<> reload_tls() = 0;
   /// Stops accepting, closes idle connections, lets requests that run finish (Connection: close); what still runs after
-  /// `grace` is cancelled. Blocks; called from a thread that is not a loop's. Afterwards no handler runs.
+  /// `grace` is cancelled, and has ten seconds to notice. Blocks; called from a thread that is not a loop's. Afterwards
+  /// no handler runs. The destructor does the same without any grace.
   virtual void drain(Duration grace) = 0;
 };
 

@@ -40,6 +40,8 @@ struct PrintOptions {
 
 /// Looks every name up in `schema` and prints. Errors: undefined_table, undefined_column, unsupported_operator,
 /// invalid_value, no_id_column, ambiguous_conflict_target, limit_exceeded (more parameters than the database takes).
+/// For SQLite, which checks nothing itself, also those that PostgreSQL would answer: invalid_text_representation and
+/// value_out_of_range; and feature_not_supported for updated rows in an order.
 Result<Printed> to_sql(const Statement& statement, const Schema& schema, const PrintOptions& options);
 
 /// `SELECT count(*) …` for the filter of `select` (its limit and order do not count).

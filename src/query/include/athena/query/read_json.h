@@ -83,7 +83,8 @@ Result<FetchRequest> read_fetch_url(const std::vector<std::pair<std::string, std
 
 /// `conditions` alone (contract 4).
 Result<Filter> read_conditions(const json::Value& conditions, const ReadOptions& options);
-/// The dotted text forms: "a.eq.x,b.gt.2,and(c.is.null,d.in.(1,2))".
+/// The dotted text forms: "a.eq.x,b.gt.2,and(c.is.null,d.in.(1,2))". Bare null, true, false and numbers are what they
+/// look like; everything between double quotes is text. `*` stands for `%` in a bare pattern of like and ilike.
 Result<Filter> read_filter_text(std::string_view text, Filter::Join join, const ReadOptions& options);
 /// "column", "column->path", "column->>path".
 Result<Column> read_column(std::string_view text);

@@ -36,7 +36,8 @@ struct Column {
   bool operator==(const Column&) const = default;
 };
 
-/// One column of the answer. `alias` is the key in the row; empty: the name as the caller wrote it.
+/// One column of the answer. `alias` is the key in the row; empty: the name as the caller wrote it, or for a path its
+/// last key that is not an index. A column named `*` stands for all of the table's.
 struct Output {
   Column column;
   std::string alias;
