@@ -245,6 +245,17 @@ Async<> Connection::fill() {
   co_return Result<>();
 }
 
+bool Connection::is_dead() {
+  for (;;) {
+    const Result<Frame> frame = received();  // notices and the like are taken note of
+    if (!frame || frame->state == Frame::State::complete) return true;
+    const Result<std::size_t> got = wire_.try_read(in_.grab(kReadBytes), kReadBytes);
+    if (!got) return true;
+    if (*got == 0) return false;
+    in_.commit(*got);
+  }
+}
+
 Result<Frame> Connection::received() {
   for (;;) {
     in_.drop_front(std::exchange(consumed_, 0));

@@ -66,7 +66,7 @@ class Connection {
   Async<> prepare_session(bool detect_pooler);
 
   /// The server has ended the session while nothing was asked of it. Costs a system call.
-  bool is_dead() const noexcept { return wire_.is_dead(); }
+  bool is_dead();
   /// Ends a wait of send() or receive() in another coroutine, with Code::cancelled.
   void interrupt() { wire_.interrupt(); }
   /// Says goodbye if that needs no waiting, and closes.

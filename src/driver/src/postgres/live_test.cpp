@@ -354,7 +354,7 @@ TEST_F(Postgres, who_gets_no_connection_in_time_is_told_so) {
 }
 
 TEST(PostgresConnect, a_wrong_password_or_database_is_said_at_once) {
-  LiveDatabase database(environment("ATHENA_TEST_POSTGRES") + "_no_such_database");
+  LiveDatabase database(environment("ATHENA_TEST_POSTGRES"), PoolConfig(), "no_such_database");
   const TimePoint start = Clock::now();
   const auto answer = database.statement(select_by("x", "id", "1"));
   ASSERT_FALSE(answer);

@@ -48,7 +48,8 @@ TEST(Protocol, a_message_in_pieces_is_incomplete_until_its_last_byte) {
     EXPECT_EQ(frame.state, Frame::State::incomplete) << n;
     EXPECT_EQ(frame.bytes, n < 5 ? kMessageHeadBytes : whole.size());
   }
-  const Frame frame = read_frame(whole + "Z");
+  const std::string and_more = whole + "Z";
+  const Frame frame = read_frame(and_more);
   EXPECT_EQ(frame.state, Frame::State::complete);
   EXPECT_EQ(frame.type, MessageType::command_complete);
   EXPECT_EQ(frame.body, "SELECT 1\0"sv);
@@ -112,9 +113,10 @@ TEST(Protocol, other_messages_are_read_or_refused_whole) {
   EXPECT_FALSE(read_ready("II"));
   EXPECT_EQ(read_parameter_count(u16(2) + u32(23) + u32(25)), 2);
   EXPECT_FALSE(read_parameter_count(u16(2) + u32(23)));
-  EXPECT_EQ(read_notification(u32(7) + "athena_schema\0x\0"s)->channel, "athena_schema");
+  const std::string notification = u32(7) + "athena_schema\0x\0"s;
+  EXPECT_EQ(read_notification(notification)->channel, "athena_schema");
   EXPECT_FALSE(read_notification(u32(7) + "athena_schema"));
-  EXPECT_EQ(read_parameter_status("TimeZone\0UTC\0"s)->value, "UTC");
+  EXPECT_EQ(read_parameter_status("TimeZone\0UTC\0"sv)->value, "UTC");
   EXPECT_FALSE(read_parameter_status("TimeZone\0UTC"s));
 }
 

@@ -69,6 +69,20 @@ Async<std::size_t> Wire::read_tls(char* into, std::size_t bytes) {
   }
 }
 
+Result<std::size_t> Wire::try_read(char* into, std::size_t bytes) {
+  if (!socket_.is_open()) return lost("closed");
+  if (tls_) {
+    const TlsOutcome outcome = tls_read(tls_, into, bytes);
+    const bool is_good = outcome.kind == TlsOutcome::Kind::done || outcome.kind == TlsOutcome::Kind::want_read;
+    if (!is_good) return lost("end of the TLS session");
+    return outcome.bytes;
+  }
+  const ssize_t got = ::recv(socket_.native_handle(), into, bytes, MSG_DONTWAIT);
+  if (got > 0) return static_cast<std::size_t>(got);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return 0;
+  return lost(got == 0 ? "closed by the server" : "broken");
+}
+
 Result<std::size_t> Wire::try_write(std::string_view bytes) {
   if (!socket_.is_open()) return lost("closed");
   if (tls_) {
@@ -117,14 +131,6 @@ Async<> Wire::wait(Socket::wait_type what) {
 void Wire::interrupt() {
   boost::system::error_code ignored;
   socket_.cancel(ignored);
-}
-
-bool Wire::is_dead() const noexcept {
-  if (!socket_.is_open()) return true;
-  char first = 0;
-  const ssize_t got = ::recv(const_cast<Socket&>(socket_).native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (got < 0) return errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
-  return got == 0 || (!tls_ && first == 'E');
 }
 
 void Wire::close() {

@@ -21,6 +21,8 @@ class Wire {
 
   /// At least one byte, as soon as there are any.
   Async<std::size_t> read_some(char* into, std::size_t bytes);
+  /// What is there already; 0: nothing yet.
+  Result<std::size_t> try_read(char* into, std::size_t bytes);
   /// As many bytes as fit without waiting; 0: none.
   Result<std::size_t> try_write(std::string_view bytes);
   /// Returns when try_write() is worth another try.
@@ -31,8 +33,6 @@ class Wire {
   void interrupt();
   void close();
   bool is_open() const noexcept { return socket_.is_open(); }
-  /// The other side has closed, or says why it will. Only when nothing is expected from it.
-  bool is_dead() const noexcept;
 
  private:
   using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
