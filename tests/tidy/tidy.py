@@ -111,7 +111,7 @@ class Tidy:
             if include[1] == '"':
                 if folder.split("/")[2] != "src" or not (self.root / "src" / module / "src" / name).is_file():
                     self.report(path, number, f'"{name}": quotes are for headers of src/{module}/src, used within it')
-            elif name.startswith("athena/testing/") and path.stem.endswith("_test"):
+            elif name.startswith("athena/testing/") and path.stem.endswith(("_test", "_fixture")):
                 continue  # fakes and peers are for tests, and tests alone
             elif name.startswith("athena/") and name.split("/")[1] not in self.layers.get(module, set()) | {module}:
                 self.report(path, number, f"<{name}>: tools/layers.txt does not let {module} see it")
