@@ -63,7 +63,8 @@ void write_error(http::Exchange& exchange, const Error& error, std::string_view 
   exchange.reset_response();
   exchange.set_status(row.status);
   exchange.add_header("Content-Type", "application/json");
-  if (error.retry_after_s > 0 || row.status == 503 || row.status == 429) {
+  // A write that may have happened must not be sent again by a machine that reads this header.
+  if (error.retry_after_s > 0 || (row.retryable && (row.status == 503 || row.status == 429))) {
     exchange.add_header("Retry-After", std::to_string(error.retry_after_s ? error.retry_after_s : kRetryAfterSeconds));
   }
   Buffer& out = exchange.body();
