@@ -35,6 +35,9 @@ constexpr EventRow kEvents[] = {
     {driver::Event::Kind::schema_load_failed, "schema_load_failed", LogLevel::warn},
     {driver::Event::Kind::prepared_again, "statement_prepared_again", LogLevel::debug},
     {driver::Event::Kind::pool_exhausted, "pool_exhausted", LogLevel::warn},
+    {driver::Event::Kind::host_opened, "host_opened", LogLevel::warn},
+    {driver::Event::Kind::host_on_trial, "host_on_trial", LogLevel::info},
+    {driver::Event::Kind::host_closed, "host_closed", LogLevel::info},
 };
 
 /// Text from a server may be in any encoding; a log line must stay JSON.

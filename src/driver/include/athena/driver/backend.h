@@ -20,12 +20,21 @@
 
 namespace athena::driver {
 
+/// Where a caller's reads have got to, for databases with replicas (D1 sessions). Belongs to one request.
+struct ReadSession {
+  std::string mode;      ///< as the caller asked; empty: the target's
+  std::string bookmark;  ///< as the caller sent it; empty: none
+  std::string reached;   ///< set by the backend: the bookmark to send with the next request; empty: none
+};
+
 /// How a statement is to be run.
 struct Call {
   TimePoint deadline;                    ///< the answer must be there by then; statement_timeout afterwards
   Cancellation* cancellation = nullptr;  ///< borrowed; outlives the stream. Null: nobody goes away
   query::NameRules names;
-  bool read_only = false;   ///< the database must refuse writes
+  bool read_only = false;          ///< the database must refuse writes
+  bool idempotent = false;         ///< a write that may be sent again when its outcome is unknown
+  ReadSession* session = nullptr;  ///< borrowed, as `cancellation`; null: none
 };
 
 /// SQL as a caller wrote it.
@@ -54,16 +63,24 @@ struct ConstraintInfo {
 };
 
 struct Health {
-  bool usable = false;          ///< a statement would be tried now
+  bool usable = false;  ///< a statement would be tried now
   std::uint32_t connections = 0, busy = 0;
-  std::string last_error;       ///< for operators: no credentials
+  std::string last_error;  ///< for operators: no credentials
 };
 
 /// Something that the driver did or met. The gateway makes log lines and metrics of it.
 struct Event {
   enum class Kind : std::uint8_t {
-    connected, connect_failed, connection_lost, statement_cancelled, cancel_absorbed, retried, schema_loaded,
-    schema_load_failed, prepared_again, pool_exhausted
+    connected,
+    connect_failed,
+    connection_lost,
+    statement_cancelled,
+    cancel_absorbed,
+    retried,
+    schema_loaded,
+    schema_load_failed,
+    prepared_again,
+    pool_exhausted
   } kind;
   std::string_view target;  ///< masked
   std::string detail;
@@ -76,10 +93,13 @@ class Observer {
   virtual void observe(const Event& event) noexcept = 0;
 };
 
+class HostHealth;  // health.h
+
 /// What a backend may use. One for each loop.
 struct Runtime {
   Loop& loop;
   Observer& observer;
+  std::shared_ptr<HostHealth> health = nullptr;  ///< the process's; null: no host is ever left alone
 };
 
 /// A client's database as one loop sees it. Not thread-safe: it belongs to its loop, so nothing in it is locked.

@@ -13,7 +13,7 @@ namespace athena::driver {
 
 enum class CellKind : std::uint8_t {
   null,
-  boolean,   ///< integer() is 0 or 1
+  boolean,  ///< integer() is 0 or 1
   integer,
   real,      ///< NaN and infinities allowed
   text,      ///< UTF-8, to be quoted and escaped
@@ -69,7 +69,7 @@ struct ColumnInfo {
 struct RowBatch {
   std::span<const Cell> cells;  ///< row after row
   std::size_t rows = 0;
-  bool last = false;            ///< nothing follows: next() need not be called again
+  bool last = false;  ///< nothing follows: next() need not be called again
 };
 
 /// The answer to a statement, pulled a batch at a time: one suspension for each network read, not each row.

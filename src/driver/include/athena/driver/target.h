@@ -20,18 +20,34 @@ struct PoolConfig {
   milliseconds idle_timeout{300'000};
 };
 
+/// One machine of a database that has several.
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;  ///< 0: the backend's own
+  bool operator==(const HostPort&) const = default;
+};
+
+/// Gives a secret at each use, so that it can be changed without a restart. Called on any loop; must not block.
+/// Error: configuration_error, naming where the secret should have been, never the secret.
+using SecretSource = std::function<Result<std::string>()>;
+
 /// Where and how to reach one database. The driver reads nothing else: no file, no environment, no header.
 struct Target {
-  std::string kind;      ///< "postgresql", "sqlite": a name or alias in backend_kinds()
-  std::string host;      ///< or a directory with a unix socket
-  std::string address;   ///< numeric, if the resolved address is pinned
+  std::string kind;     ///< "postgresql", "sqlite", "scylla", "supabase", "d1": a name or alias in backend_kinds()
+  std::string host;     ///< or a directory with a unix socket
+  std::string address;  ///< numeric, if the resolved address is pinned
   std::uint16_t port = 0;
   std::string database;  ///< sqlite: path of the file
   std::string user;
   std::string password;
-  std::string sslmode;   ///< as libpq; empty: prefer
-  bool create = false;   ///< sqlite: make the file if it is missing
+  std::string sslmode;  ///< as libpq; empty: prefer. scylla: disable (default), require, verify-full
+  bool create = false;  ///< sqlite: make the file if it is missing
   bool read_only = false;
+  std::vector<HostPort> more_hosts;  ///< scylla: contact points beside `host`
+  std::string url;                   ///< supabase, d1: base URL, without a trailing slash
+  SecretSource secret;               ///< supabase: API key, d1: bearer token of the proxy. Empty: `password` is it
+  std::string binding;               ///< d1: name of the database binding in the Worker
+  std::string session_mode;          ///< d1: first-primary, first-unconstrained …; empty: none
   PoolConfig pool;
 
   /// What may be shown: kind, user, host, port, database; never the password.

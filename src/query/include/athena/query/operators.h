@@ -43,6 +43,8 @@ struct OpRow {
   /// the SQL of a word. Empty: not expressible.
   std::string_view postgres;
   std::string_view sqlite;
+  std::string_view cql;   ///< same placeholders, without `{t}`, `{v}`
+  std::string_view rest;  ///< PostgREST's name of the operator, or what to make of several
 };
 
 std::span<const OpRow> operator_rows() noexcept;
