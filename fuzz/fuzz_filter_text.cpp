@@ -14,7 +14,8 @@ using namespace athena;
 using namespace athena::query;
 
 void print(const Select& select, Flavor flavor) {
-  static const Schema kSchemas[] = {golden_schema(Flavor::postgres), golden_schema(Flavor::sqlite)};
+  static const Schema kSchemas[] = {golden_schema(Flavor::postgres), golden_schema(Flavor::sqlite),
+                                    golden_schema(Flavor::d1)};
   const Schema& schema = kSchemas[static_cast<std::size_t>(flavor)];
   const auto printed = to_sql(select, schema, {.flavor = flavor, .names = {}});
   if (!printed) return;
@@ -35,5 +36,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (auto filter = read_filter_text(text, Filter::Join::any_of, ReadOptions())) select.where = *std::move(filter);
   print(select, Flavor::postgres);
   print(select, Flavor::sqlite);
+  print(select, Flavor::d1);
   return 0;
 }

@@ -77,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (names.size() < 2) return 0;
   const Schema schema = schema_of(names);
   for (const Statement& statement : statements_of(names)) {
-    for (const Flavor flavor : {Flavor::postgres, Flavor::sqlite}) {
+    for (const Flavor flavor : {Flavor::postgres, Flavor::sqlite, Flavor::d1}) {
       const auto printed = to_sql(statement, schema, {.flavor = flavor, .names = {}});
       const auto wrong = printed ? complaint(*printed, schema, flavor, statement) : printed.error().error;
       if (!wrong) continue;

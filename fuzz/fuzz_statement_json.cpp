@@ -37,7 +37,8 @@ Result<Statement> read(std::uint8_t kind, const json::Value& body) {
 }
 
 void print(const Statement& statement, Flavor flavor) {
-  static const Schema kSchemas[] = {golden_schema(Flavor::postgres), golden_schema(Flavor::sqlite)};
+  static const Schema kSchemas[] = {golden_schema(Flavor::postgres), golden_schema(Flavor::sqlite),
+                                    golden_schema(Flavor::d1)};
   const Schema& schema = kSchemas[static_cast<std::size_t>(flavor)];
   const auto printed = to_sql(statement, schema, {.flavor = flavor, .names = {.camel_to_snake = true}});
   if (!printed) return;
@@ -59,5 +60,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!statement) return 0;
   print(*statement, Flavor::postgres);
   print(*statement, Flavor::sqlite);
+  print(*statement, Flavor::d1);
   return 0;
 }

@@ -43,6 +43,8 @@ void read_line(std::string_view line, GoldenFile& file, std::vector<std::string>
     golden.request += line;
   } else if (line == "with camel") {
     golden.camel = true;
+  } else if (line == "with d1") {
+    golden.d1 = true;
   } else if (take_prefix(line, "with default_limit ")) {
     golden.default_limit = text::parse_u64(line).value_or(100);
   } else {
@@ -78,7 +80,7 @@ void print_flavour(const GoldenCase& golden, const Statement& statement, Flavor 
   const bool postgres = flavor == Flavor::postgres;
   const Schema& schema = kSchemas[postgres ? 0 : 1];
   const PrintOptions options{.flavor = flavor, .names = {.camel_to_snake = golden.camel}};
-  const std::string name = postgres ? "postgres" : "sqlite";
+  const std::string name = postgres ? "postgres" : std::string(to_string(flavor));
   const auto printed = golden.kind == "count" ? to_count_sql(std::get<Select>(statement), schema, options)
                                               : to_sql(statement, schema, options);
   if (!printed) {
@@ -165,6 +167,7 @@ void write_golden_file(const GoldenFile& file) {
     for (const std::string& comment : golden.comments) out << comment << '\n';
     out << "== " << golden.title << '\n';
     if (golden.camel) out << "with camel\n";
+    if (golden.d1) out << "with d1\n";
     if (golden.default_limit != 100) out << "with default_limit " << golden.default_limit << '\n';
     out << golden.kind << ' ' << golden.request << '\n';
     for (const std::string& line : golden.expected) out << "> " << line << '\n';
@@ -175,6 +178,10 @@ std::vector<std::string> run(const GoldenCase& golden) {
   const auto statement = read(golden);
   if (!statement) return {"error " + error_line(statement.error())};
   std::vector<std::string> lines;
+  if (golden.d1) {
+    print_flavour(golden, *statement, Flavor::d1, lines);
+    return lines;
+  }
   print_flavour(golden, *statement, Flavor::postgres, lines);
   print_flavour(golden, *statement, Flavor::sqlite, lines);
   return lines;

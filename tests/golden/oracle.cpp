@@ -18,12 +18,12 @@ constexpr std::string_view kWords[] = {
     "OR", "ORDER", "REAL", "RETURNING", "SELECT", "SET", "TEXT", "THEN", "TRUE", "UNKNOWN", "UPDATE", "VALUES", "WHEN",
     "WHERE", "WITH",
     // functions, types and our own two names
-    "count", "date", "json", "json_each", "json_extract", "json_type", "lower", "phraseto_tsquery", "plainto_tsquery",
+    "abs", "count", "date", "iif", "json", "json_each", "json_extract", "json_type", "lower", "phraseto_tsquery", "plainto_tsquery",
     "strftime", "t", "time", "to_tsquery", "to_tsvector", "u", "value", "websearch_to_tsquery", "bigint", "boolean",
     "bytea", "char", "cidr", "double", "inet", "integer", "interval", "jsonb", "money", "name", "numeric", "oid",
     "precision", "real", "smallint", "text", "timestamp", "timestamptz", "timetz", "tsvector", "uuid", "varchar",
-    "xml"};
-constexpr std::string_view kLiterals[] = {"'true'", "'false'", "'\\'", "'%Y-%m-%dT%H:%M:%S'",
+    "xml", "typeof", "unhex", "7976931348623157e308"};
+constexpr std::string_view kLiterals[] = {"'integer'", "'object'", "'true'", "'false'", "'\\'", "'%Y-%m-%dT%H:%M:%S'",
                                           "'%Y-%m-%dT%H:%M:%S+00:00'"};
 constexpr std::string_view kPunctuation = "(),.*=<>!~@&|^-+:[] ";
 
@@ -42,6 +42,16 @@ bool is_of_schema(std::string_view quoted, const Schema& schema) {
     return same(table.name) || same(table.schema) ||
            std::ranges::any_of(table.columns, [&](const ColumnDef& column) { return same(column.name); });
   });
+}
+
+bool is_all_digits(std::string_view text) noexcept {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// What only D1's statements have: names of columns of the answer, and places in an array of rows.
+bool is_of_d1(std::string_view token) noexcept {
+  if (token.starts_with('c')) return is_all_digits(token.substr(1));
+  return token.starts_with("'$[") && token.ends_with("]'") && is_all_digits(token.substr(3, token.size() - 5));
 }
 
 /// The end of a token in quotes that starts at 0; a doubled quote does not end it. npos: never.
@@ -67,6 +77,7 @@ bool take_token_of_ours(std::string_view& rest, const Printed& printed, const Sc
     if (size == std::string_view::npos) return false;
     const std::string_view token = rest.substr(0, size);
     known = c == '"' ? is_of_schema(token, schema) : std::ranges::find(kLiterals, token) != std::end(kLiterals);
+    known = known || (flavor == Flavor::d1 && is_of_d1(token));
   } else if (c == (flavor == Flavor::postgres ? '$' : '?')) {
     while (size < rest.size() && rest[size] >= '0' && rest[size] <= '9') ++size;
     const auto number = text::parse_u64(rest.substr(1, size - 1));
@@ -74,8 +85,8 @@ bool take_token_of_ours(std::string_view& rest, const Printed& printed, const Sc
   } else if (is_word_char(c)) {
     while (size < rest.size() && is_word_char(rest[size])) ++size;
     const std::string_view word = rest.substr(0, size);
-    known = std::ranges::all_of(word, [](char digit) { return digit >= '0' && digit <= '9'; }) ||
-            std::ranges::find(kWords, word) != std::end(kWords);
+    known = is_all_digits(word) || std::ranges::find(kWords, word) != std::end(kWords) ||
+            (flavor == Flavor::d1 && is_of_d1(word));
   } else {
     known = kPunctuation.contains(c) && !rest.starts_with("--");
   }
@@ -98,7 +109,7 @@ void drop_defaults(std::string& sql, const Schema& schema) {
 
 std::optional<std::string> complaint_about_tokens(const Printed& printed, const Schema& schema, Flavor flavor) {
   std::string sql = printed.sql;
-  if (flavor == Flavor::sqlite) drop_defaults(sql, schema);
+  if (flavor != Flavor::postgres) drop_defaults(sql, schema);
   std::string_view rest = sql;
   while (!rest.empty()) {
     const std::string_view before = rest;
@@ -139,7 +150,7 @@ std::string_view node_of(const Statement& statement) {
 std::optional<std::string> complaint(const Printed& printed, const Schema& schema, Flavor flavor,
                                      const Statement& statement) {
   if (auto found = complaint_about_tokens(printed, schema, flavor)) return found;
-  if (flavor == Flavor::sqlite) return std::nullopt;
+  if (flavor != Flavor::postgres) return std::nullopt;
   return complaint_of_parser(printed.sql, node_of(statement));
 }
 

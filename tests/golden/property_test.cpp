@@ -251,9 +251,9 @@ Result<Statement> read(Requests::Kind kind, const json::Value& body) {
 }
 
 TEST(Property, whatever_is_asked_the_statement_is_one_and_holds_nothing_of_the_callers) {
-  const Schema schemas[] = {golden_schema(Flavor::postgres), golden_schema(Flavor::sqlite)};
+  const Schema schemas[] = {golden_schema(Flavor::postgres), golden_schema(Flavor::sqlite), golden_schema(Flavor::d1)};
   Requests requests(20'250'101, schemas[0]);
-  std::size_t printed_count[] = {0, 0};
+  std::size_t printed_count[] = {0, 0, 0};
   for (int i = 0; i < kStatements; ++i) {
     const auto kind = requests.kind();
     const std::string body = requests.body(kind);
@@ -264,7 +264,7 @@ TEST(Property, whatever_is_asked_the_statement_is_one_and_holds_nothing_of_the_c
       ASSERT_FALSE(statement.error().error.empty()) << body;
       continue;
     }
-    for (const Flavor flavor : {Flavor::postgres, Flavor::sqlite}) {
+    for (const Flavor flavor : {Flavor::postgres, Flavor::sqlite, Flavor::d1}) {
       const auto at = static_cast<std::size_t>(flavor);
       const auto printed = to_sql(*statement, schemas[at], {.flavor = flavor, .names = {.camel_to_snake = true}});
       if (!printed) continue;
@@ -277,6 +277,7 @@ TEST(Property, whatever_is_asked_the_statement_is_one_and_holds_nothing_of_the_c
   // Otherwise the generator asks only for what is refused anyway.
   EXPECT_GT(printed_count[0], static_cast<std::size_t>(kStatements / 5));
   EXPECT_GT(printed_count[1], static_cast<std::size_t>(kStatements / 10));
+  EXPECT_GT(printed_count[2], static_cast<std::size_t>(kStatements / 10));
 }
 
 TEST(Property, dotted_text_never_reaches_the_statement) {

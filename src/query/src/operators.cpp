@@ -24,8 +24,8 @@ constexpr std::string_view kOverlaps[] = {"ov", "&&", "overlap", "array_overlaps
 constexpr std::string_view kFts[] = {"@@", "text_search"};
 constexpr std::string_view kStartsWith[] = {"sw", "startswith", "^@"};
 
-/// In the order of the enumerators. SQLite's LIKE gets the escape character that PostgreSQL's has by default; its
-/// connections have case_sensitive_like on.
+/// In the order of the enumerators. SQLite's LIKE minds no case, and gets the escape character that PostgreSQL's has by
+/// default; its GLOB minds it.
 // clang-format off
 constexpr OpRow kRows[] = {
     {Op::eq, "eq", kEq, Arity::one, Form::value,
@@ -40,8 +40,8 @@ constexpr OpRow kRows[] = {
      "{c} < {1}", "{c} < {1}", "{c} < {1}", "lt"},
     {Op::lte, "lte", kLte, Arity::one, Form::value,
      "{c} <= {1}", "{c} <= {1}", "{c} <= {1}", "lte"},
-    {Op::like, "like", {}, Arity::one, Form::text,
-     "{t} LIKE {1}", "{t} LIKE {1} ESCAPE '\\'", "{c} LIKE {1}", "like"},
+    {Op::like, "like", {}, Arity::one, Form::pattern,
+     "{t} LIKE {1}", "{t} GLOB {1}", "{c} LIKE {1}", "like"},
     {Op::ilike, "ilike", {}, Arity::one, Form::text,
      "{t} ILIKE {1}", "lower({t}) LIKE lower({1}) ESCAPE '\\'", "", "ilike"},
     {Op::match, "match", kMatch, Arity::one, Form::text,

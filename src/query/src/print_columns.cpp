@@ -106,7 +106,7 @@ void Printer::append_as_text(const Expression& column) {
 }
 
 void Printer::append_all_columns() {
-  const bool prepared = qualifier_ == "t.";
+  const bool prepared = qualifier_ == "t." && !is_d1();
   if (prepared) sql() += table_->all_columns_sql;
   out_.keys.reserve(out_.keys.size() + table_->columns.size());
   out_.types.reserve(out_.types.size() + table_->columns.size());
@@ -117,9 +117,31 @@ void Printer::append_all_columns() {
     if (prepared) continue;
     if (!first) sql() += ", ";
     first = false;
-    sql() += qualifier_;
-    append_identifier(sql(), column.name);
+    std::string expression = qualifier_;
+    append_identifier(expression, column.name);
+    append_answer(expression, column.type);
   }
+}
+
+void Printer::append_answer(std::string_view expression, TypeClass type) {
+  if (!is_d1()) {
+    sql() += expression;
+    return;
+  }
+  const bool may_be_large = type == TypeClass::integer || type == TypeClass::decimal;
+  if (may_be_large || type == TypeClass::real) {
+    std::string exact = may_be_large ? "iif(typeof({c}) = 'integer' AND {c} NOT BETWEEN -9007199254740991 AND "
+                                       "9007199254740991, CAST({c} AS TEXT), {c})"
+                                     : "iif(abs({c}) > 1.7976931348623157e308, CAST({c} AS TEXT), {c})";
+    for (std::size_t at = 0; (at = exact.find("{c}", at)) != std::string::npos; at += expression.size()) {
+      exact.replace(at, 3, expression);
+    }
+    sql() += exact;
+  } else {
+    sql() += expression;
+  }
+  sql() += " AS c";
+  append_number(out_.keys.size() - 1);
 }
 
 Result<> Printer::append_returning(const std::vector<Output>& outputs) {
@@ -165,7 +187,7 @@ Result<> Printer::append_output(const Output& output) {
   ATHENA_TRY(const Expression column, expression(output.column, Place::answer));
   out_.keys.push_back(key_of(output));
   if (output.cast.empty()) {
-    sql() += column.sql;
+    append_answer(column.sql, column.type);
     out_.types.push_back(column.type);
     return {};
   }
@@ -176,9 +198,7 @@ Result<> Printer::append_output(const Output& output) {
                 "Known types: " + known_casts(options_.flavor));
   }
   const std::size_t at = text.find("{c}");
-  sql() += text.substr(0, at);
-  sql() += column.sql;
-  sql() += text.substr(at + 3);
+  append_answer(std::string(text.substr(0, at)) + column.sql + std::string(text.substr(at + 3)), cast->type);
   out_.types.push_back(cast->type);
   return {};
 }

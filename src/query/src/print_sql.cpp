@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include <athena/base/text.h>
+
 #include "printer.h"
 
 namespace athena::query {
@@ -9,9 +11,53 @@ namespace {
 
 constexpr std::size_t kMaxPostgresParams = 65'535;
 constexpr std::size_t kMaxSqliteParams = 32'766;
+constexpr std::size_t kMaxD1StatementBytes = 100'000;
+constexpr std::size_t kMaxD1ValueBytes = 2'000'000;
 constexpr std::size_t kStatementBytes = 160;  ///< beside the list of columns: enough for a fetch by key
 
+std::size_t most_params(Flavor flavor) noexcept {
+  switch (flavor) {
+    case Flavor::postgres:
+      return kMaxPostgresParams;
+    case Flavor::sqlite:
+      return kMaxSqliteParams;
+    case Flavor::d1:
+      return kMaxD1Params;
+  }
+  return kMaxD1Params;
+}
+
+/// What D1 would refuse with less to say about it.
+Result<> check_d1_sizes(const Printed& printed) {
+  if (printed.sql.size() > kMaxD1StatementBytes) {
+    return fail(Code::limit_exceeded,
+                "The statement is " + std::to_string(printed.sql.size()) + " bytes long, d1 takes " +
+                    std::to_string(kMaxD1StatementBytes),
+                "Send fewer rows or conditions at a time");
+  }
+  for (const Param& param : printed.params) {
+    if (param.text.size() <= kMaxD1ValueBytes) continue;
+    return fail(Code::limit_exceeded,
+                "A value is " + std::to_string(param.text.size()) + " bytes long, d1 takes " +
+                    std::to_string(kMaxD1ValueBytes),
+                "Rows that are inserted together are one value: send fewer rows at a time");
+  }
+  return {};
+}
+
 }  // namespace
+
+std::string_view to_string(Flavor flavor) noexcept {
+  switch (flavor) {
+    case Flavor::postgres:
+      return "postgresql";
+    case Flavor::sqlite:
+      return "sqlite";
+    case Flavor::d1:
+      return "d1";
+  }
+  return "";
+}
 
 void append_identifier(std::string& sql, std::string_view name) {
   sql += '"';
@@ -41,13 +87,15 @@ Result<> Printer::begin(const Table& table) {
 }
 
 Result<Printed> Printer::finish() {
-  const std::size_t most = is_postgres() ? kMaxPostgresParams : kMaxSqliteParams;
+  const std::size_t most = most_params(options_.flavor);
   if (out_.params.size() > most) {
     return fail(Code::limit_exceeded,
                 "The statement has " + std::to_string(out_.params.size()) + " values, the database takes " +
                     std::to_string(most),
-                "Send fewer rows at a time");
+                is_d1() ? "Use fewer conditions, or `in` with a list: a list is one value"
+                        : "Send fewer rows at a time");
   }
+  if (is_d1()) ATHENA_TRY_VOID(check_d1_sizes(out_));
   return std::move(out_);
 }
 
@@ -74,9 +122,18 @@ void Printer::append_param(std::string& to, Param param) {
 
 void Printer::append_typed(Param param, TypeClass type) {
   const bool blob = !is_postgres() && type == TypeClass::bytes && param.kind == ParamKind::text;
-  if (blob) sql() += "CAST(";
+  const bool integer = is_d1() && param.kind == ParamKind::integer;
+  if (blob && is_d1()) {
+    param.text = text::hex(param.text);
+    sql() += "unhex(";
+    append_param(std::move(param));
+    sql() += ')';
+    return;
+  }
+  if (blob || integer) sql() += "CAST(";
   append_param(std::move(param));
   if (blob) sql() += " AS BLOB)";
+  if (integer) sql() += " AS INTEGER)";
 }
 
 void Printer::append_order_nulls(const OrderBy& by, bool nullable) {
@@ -148,7 +205,7 @@ Result<Printed> Printer::print(const Select& select) {
 
 Result<Printed> Printer::print_count(const Select& select) {
   ATHENA_TRY_VOID(begin(select.from));
-  sql() += "SELECT count(*) FROM ";
+  sql() += is_d1() ? "SELECT count(*) AS c0 FROM " : "SELECT count(*) FROM ";
   append_table();
   ATHENA_TRY_VOID(append_where(select.where, std::nullopt));
   out_.is_keyed = true;

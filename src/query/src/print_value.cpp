@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdlib>
 
 #include <athena/base/buffer.h>
 #include <athena/base/json.h>
@@ -97,7 +99,7 @@ Param postgres_param(const Scalar& value, TypeClass type) {
   return {ParamKind::text, may_be_array ? to_array_literal(to_text(value)) : to_text(value)};
 }
 
-// From here on SQLite.
+// From here on SQLite and D1.
 
 std::unexpected<Error> not_a(std::string_view what, const Scalar& value, const ValueType& type) {
   return fail(Error(Code::invalid_text_representation,
@@ -242,12 +244,17 @@ Result<Param> sqlite_param(const Scalar& value, const ValueType& type, Use use) 
 
 Result<Param> to_param(const Scalar& value, const ValueType& type, Flavor flavor, Use use) {
   if (std::holds_alternative<std::monostate>(value)) return Param{};
-  if (flavor == Flavor::sqlite) return sqlite_param(value, type, use);
-  return postgres_param(value, type.type);
+  if (flavor == Flavor::postgres) return postgres_param(value, type.type);
+  return sqlite_param(value, type, use);
 }
 
 Result<Param> to_list_param(std::span<const Scalar> values, const ValueType& type, Flavor flavor) {
   const bool postgres = flavor == Flavor::postgres;
+  if (!postgres && type.type == TypeClass::bytes) {
+    return fail(Error(Code::invalid_value, "Column " + quoted(type.column) + " holds bytes: a list of them cannot be told",
+                      "Use eq, joined by or")
+                    .with("column", std::string(type.column)));
+  }
   std::string list(1, postgres ? '{' : '[');
   for (const Scalar& value : values) {
     if (std::holds_alternative<std::monostate>(value)) continue;
@@ -255,10 +262,8 @@ Result<Param> to_list_param(std::span<const Scalar> values, const ValueType& typ
     if (list.size() > 1) list += ',';
     if (postgres) {
       append_element(list, param.text);
-    } else if (param.kind == ParamKind::text) {
-      list += json_string(param.text);
     } else {
-      list += param.kind == ParamKind::boolean ? (param.text == "true" ? "1" : "0") : param.text;
+      ATHENA_TRY_VOID(append_json_element(list, param, type.column));
     }
   }
   list += postgres ? '}' : ']';
@@ -287,19 +292,68 @@ std::string to_text(const Scalar& value) {
   return std::visit(Text{}, value);
 }
 
+Result<> append_json_element(std::string& array, const Param& param, std::string_view column) {
+  switch (param.kind) {
+    case ParamKind::null:
+      array += "null";
+      return {};
+    case ParamKind::boolean:
+      array += param.text == "true" ? '1' : '0';
+      return {};
+    case ParamKind::integer:
+      array += param.text;
+      return {};
+    case ParamKind::text:
+      array += json_string(param.text);
+      return {};
+    case ParamKind::real:
+      break;
+  }
+  if (std::isinf(std::strtod(param.text.c_str(), nullptr))) {
+    return fail(Error(Code::value_out_of_range, quoted(param.text) + " is out of range for column " + quoted(column))
+                    .with("column", std::string(column)));
+  }
+  // "+1", ".5" and "1." are numbers to SQLite, but not to JSON: as texts they meet the column's own reading.
+  const auto document = json::Document::parse(param.text);
+  const bool is_json_number = document && document->root().is_number();
+  array += is_json_number ? param.text : json_string(param.text);
+  return {};
+}
+
+namespace {
+
+void append_literally(std::string& glob, char c) {
+  const bool special = c == '*' || c == '?' || c == '[';
+  if (special) glob += '[';
+  glob += c;
+  if (special) glob += ']';
+}
+
+}  // namespace
+
 std::string glob_of_prefix(std::string_view prefix) {
   std::string pattern;
   pattern.reserve(prefix.size() + 1);
-  for (const char c : prefix) {
-    if (c == '*' || c == '?' || c == '[') {
-      pattern += '[';
-      pattern += c;
-      pattern += ']';
+  for (const char c : prefix) append_literally(pattern, c);
+  return pattern += '*';
+}
+
+Result<Param> to_glob(std::string_view like_pattern) {
+  Param param{ParamKind::text, {}};
+  param.text.reserve(like_pattern.size());
+  for (std::size_t i = 0; i < like_pattern.size(); ++i) {
+    const char c = like_pattern[i];
+    if (c == '%' || c == '_') {
+      param.text += c == '%' ? '*' : '?';
+    } else if (c != '\\') {
+      append_literally(param.text, c);
+    } else if (++i < like_pattern.size()) {
+      append_literally(param.text, like_pattern[i]);
     } else {
-      pattern += c;
+      return fail(Code::invalid_value, "A pattern must not end with a backslash", "Write a backslash as two");
     }
   }
-  return pattern += '*';
+  return param;
 }
 
 bool append_json_label(std::string& path, std::string_view key) {

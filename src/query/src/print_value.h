@@ -33,6 +33,10 @@ Result<Param> to_set_param(const Scalar& value, const ValueType& type);
 std::string to_text(const Scalar& value);
 /// A GLOB pattern for what starts with `prefix`.
 std::string glob_of_prefix(std::string_view prefix);
+/// A LIKE pattern, escaped by backslashes, as a GLOB pattern. Error: invalid_value, it ends with half an escape.
+Result<Param> to_glob(std::string_view like_pattern);
+/// The value of a parameter for SQLite as an element of a JSON array. It is exact: SQLite reads 64-bit integers there.
+Result<> append_json_element(std::string& array, const Param& param, std::string_view column);
 /// `key` as a label of a path for json_extract; false when SQLite has no way to write it.
 bool append_json_label(std::string& path, std::string_view key);
 

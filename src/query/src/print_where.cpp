@@ -128,7 +128,7 @@ Result<std::string_view> Printer::spelling(const OpRow& row) const {
     if (!hint.ends_with(' ')) hint += ", ";
     hint += other.name;
   }
-  const std::string backend = is_postgres() ? "postgresql" : "sqlite";
+  const std::string backend(to_string(options_.flavor));
   return fail(Error(Code::unsupported_operator,
                     "The operator '" + std::string(row.name) + "' cannot be expressed on " + backend, std::move(hint))
                   .with("operator", std::string(row.name))
@@ -167,6 +167,9 @@ Result<Param> Printer::operand(const Predicate& predicate, std::size_t index, co
     case Form::text:
     case Form::query:
       return Param{ParamKind::text, to_text(value)};
+    case Form::pattern:
+      if (is_postgres()) return Param{ParamKind::text, to_text(value)};
+      return to_glob(to_text(value));
     case Form::prefix:
       return Param{ParamKind::text, is_postgres() ? to_text(value) : glob_of_prefix(to_text(value))};
     case Form::set:

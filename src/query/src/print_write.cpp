@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <athena/base/json.h>
+#include <athena/base/text.h>
 
 #include "fields.h"
 #include "printer.h"
@@ -104,7 +105,7 @@ Result<> Printer::append_missing(const ColumnDef& column, bool default_to_null) 
   return {};
 }
 
-Result<> Printer::append_values(const Grid& grid, bool default_to_null) {
+void Printer::append_column_list(const Grid& grid) {
   sql() += " (";
   bool first = true;
   for (const std::uint32_t column : grid.columns) {
@@ -112,7 +113,53 @@ Result<> Printer::append_values(const Grid& grid, bool default_to_null) {
     first = false;
     append_identifier(sql(), table_->columns[column].name);
   }
-  sql() += ") VALUES ";
+  sql() += ')';
+}
+
+/// More rows than D1 has parameters for, as one: an array of arrays. It stays one statement, so all rows are written or
+/// none. An empty object stands for a value that a row does not have; no value of ours is one.
+Result<> Printer::append_rows_as_json(const Grid& grid, bool default_to_null) {
+  append_column_list(grid);
+  sql() += " SELECT ";
+  const std::size_t width = grid.columns.size();
+  for (std::size_t i = 0; i < width; ++i) {
+    const ColumnDef& column = table_->columns[grid.columns[i]];
+    const std::string path = "value, '$[" + std::to_string(i) + "]')";
+    if (i > 0) sql() += ", ";
+    const bool complete = grid.every_row_has(grid.columns[i]);
+    if (!complete) {
+      sql() += "CASE json_type(" + path + " WHEN 'object' THEN ";
+      ATHENA_TRY_VOID(append_missing(column, default_to_null));
+      sql() += " ELSE ";
+    }
+    const bool bytes = column.type == TypeClass::bytes;
+    sql() += (bytes ? "unhex(json_extract(" : "json_extract(") + path;
+    if (bytes) sql() += ')';
+    if (!complete) sql() += " END";
+  }
+  sql() += " FROM json_each(";
+  std::string rows = "[";
+  for (std::size_t i = 0; i < grid.cells.size(); ++i) {
+    const std::size_t at = i % width;
+    rows += at > 0 ? "," : i > 0 ? ",[" : "[";
+    const ColumnDef& column = table_->columns[grid.columns[at]];
+    if (grid.cells[i]) {
+      ATHENA_TRY(Param param, to_param(*grid.cells[i], {column.type, column.name}, options_.flavor, Use::store));
+      if (column.type == TypeClass::bytes) param.text = text::hex(param.text);
+      ATHENA_TRY_VOID(append_json_element(rows, param, column.name));
+    } else {
+      rows += "{}";
+    }
+    if (at + 1 == width) rows += ']';
+  }
+  append_param({ParamKind::text, rows += ']'});
+  sql() += ") WHERE true";  // without it ON CONFLICT would read as the condition of a join
+  return {};
+}
+
+Result<> Printer::append_values(const Grid& grid, bool default_to_null) {
+  append_column_list(grid);
+  sql() += " VALUES ";
   const std::size_t width = grid.columns.size();
   for (std::size_t i = 0; i < grid.cells.size(); ++i) {
     const std::size_t at = i % width;
@@ -227,6 +274,8 @@ Result<Printed> Printer::print(const Insert& insert) {
   append_table();
   if (grid.columns.empty()) {
     sql() += " DEFAULT VALUES";
+  } else if (is_d1() && insert.rows.size() > 1 && grid.cells.size() > kMaxD1Params) {
+    ATHENA_TRY_VOID(append_rows_as_json(grid, insert.default_to_null));
   } else {
     ATHENA_TRY_VOID(append_values(grid, insert.default_to_null));
   }
@@ -264,6 +313,21 @@ Result<> Printer::append_update(const Update& update) {
   return append_set(row);
 }
 
+/// D1 runs a statement and has committed it: what would change too much has to change nothing by its own condition.
+void Printer::append_at_most(std::size_t where_begin, const std::optional<std::uint64_t>& max_affected) {
+  if (!is_d1() || !max_affected) return;
+  constexpr std::string_view kWhere = " WHERE ";
+  const std::string where = sql().substr(where_begin);
+  sql().resize(where_begin);
+  sql() += kWhere;
+  if (!where.empty()) sql() += "(" + where.substr(kWhere.size()) + ") AND ";
+  sql() += "(SELECT count(*) FROM ";
+  append_table();
+  sql() += where;  // numbered parameters may be used twice
+  sql() += ") <= ";
+  append_number(*max_affected);
+}
+
 Result<Printed> Printer::print(const Update& update) {
   ATHENA_TRY_VOID(begin(update.table));
   if (update.resource_id) ATHENA_TRY_VOID(find_id_column(update.id_column));
@@ -272,7 +336,8 @@ Result<Printed> Printer::print(const Update& update) {
   const bool ordered = !update.order.empty();
   if (ordered && !is_postgres()) {
     return fail(Code::feature_not_supported,
-                "sqlite returns the updated rows in no order: 'sort_by' is not supported here",
+                std::string(to_string(options_.flavor)) +
+                    " returns the updated rows in no order: 'sort_by' is not supported here",
                 "Leave 'sort_by' out, or fetch the rows after the update");
   }
   if (ordered) sql() += "WITH u AS (";
@@ -280,7 +345,9 @@ Result<Printed> Printer::print(const Update& update) {
   append_table();
   sql() += " SET ";
   ATHENA_TRY_VOID(append_update(update));
+  const std::size_t where_begin = sql().size();
   ATHENA_TRY_VOID(append_where(update.where, update.resource_id));
+  append_at_most(where_begin, update.max_affected);
   if (ordered) {
     sql() += " RETURNING t.*) SELECT ";
     ATHENA_TRY_VOID(append_outputs(update.returning));
@@ -298,7 +365,9 @@ Result<Printed> Printer::print(const Delete& del) {
   if (del.resource_id) ATHENA_TRY_VOID(find_id_column(del.id_column));
   sql() += "DELETE FROM ";
   append_table();
+  const std::size_t where_begin = sql().size();
   ATHENA_TRY_VOID(append_where(del.where, del.resource_id));
+  append_at_most(where_begin, del.max_affected);
   ATHENA_TRY_VOID(append_returning(del.returning));
   out_.is_keyed = covers_unique_key(del.where);
   return finish();

@@ -11,6 +11,8 @@
 
 namespace athena::query {
 
+inline constexpr std::size_t kMaxD1Params = 100;
+
 /// Prints one statement. SQL and parameters grow side by side; placeholders are numbered, so that an expression can be
 /// written twice with one parameter. The parts stand in print_sql.cpp, print_columns.cpp, print_where.cpp and
 /// print_write.cpp.
@@ -44,6 +46,7 @@ class Printer {
   };
 
   bool is_postgres() const noexcept { return options_.flavor == Flavor::postgres; }
+  bool is_d1() const noexcept { return options_.flavor == Flavor::d1; }
   std::string& sql() noexcept { return out_.sql; }
 
   // print_sql.cpp
@@ -53,7 +56,7 @@ class Printer {
   void append_number(std::uint64_t number);
   void append_param(std::string& to, Param param);
   void append_param(Param param) { append_param(out_.sql, std::move(param)); }
-  /// The placeholder, made a blob where SQLite would compare or keep text.
+  /// The placeholder, made a blob where SQLite would compare or keep text, and an integer where D1 would make a double.
   void append_typed(Param param, TypeClass type);
   void append_order_nulls(const OrderBy& by, bool nullable);
   Result<> append_order(const std::vector<OrderBy>& order);
@@ -70,6 +73,8 @@ class Printer {
   Result<> append_returning(const std::vector<Output>& outputs);
   Result<> append_outputs(const std::vector<Output>& outputs);
   Result<> append_output(const Output& output);
+  /// One column of the answer, once its key is known. D1: as a value that JavaScript does not round, with a name of ours.
+  void append_answer(std::string_view expression, TypeClass type);
   void append_all_columns();
 
   // print_where.cpp
@@ -90,12 +95,15 @@ class Printer {
   Result<> find_id_column(std::string_view configured);
   Result<> append_stored(const ColumnDef& column, const Scalar& value);
   Result<Grid> lay_out(const std::vector<Row>& rows) const;
+  void append_column_list(const Grid& grid);
   Result<> append_values(const Grid& grid, bool default_to_null);
+  Result<> append_rows_as_json(const Grid& grid, bool default_to_null);
   Result<> append_missing(const ColumnDef& column, bool default_to_null);
   Result<> append_conflict(const Conflict& conflict, const Grid& grid);
   Result<std::vector<std::uint32_t>> find_conflict_target(const Conflict& conflict, const Grid& grid) const;
   Result<> append_set(const Row& row);
   Result<> append_update(const Update& update);
+  void append_at_most(std::size_t where_begin, const std::optional<std::uint64_t>& max_affected);
   Result<const ColumnDef*> resolve_writable(std::string_view name) const;
   std::uint32_t index_of(const ColumnDef& column) const noexcept;
 

@@ -26,6 +26,7 @@ enum class Arity : std::uint8_t {
 enum class Form : std::uint8_t {
   value,   ///< read as the column's type; null becomes IS [NOT] NULL
   text,    ///< text; the column is compared as text
+  pattern,  ///< a LIKE pattern (SQLite gets a GLOB pattern of it, which minds the case whatever the settings are)
   prefix,  ///< the same, but what the text starts with (SQLite gets a GLOB pattern of it)
   list,    ///< all operands in one parameter, so that the statement is the same for any number of them
   word,    ///< one of the words of `is`: becomes SQL of our own
@@ -42,7 +43,7 @@ struct OpRow {
   /// Templates: `{c}` column, `{t}` column as text, `{v}` column as tsvector, `{1}` first operand, `{2}` second, `{w}`
   /// the SQL of a word. Empty: not expressible.
   std::string_view postgres;
-  std::string_view sqlite;
+  std::string_view sqlite;  ///< D1's, too
   std::string_view cql;   ///< same placeholders, without `{t}`, `{v}`
   std::string_view rest;  ///< PostgREST's name of the operator, or what to make of several
 };
