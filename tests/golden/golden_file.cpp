@@ -110,7 +110,11 @@ void print_rest(const GoldenCase& golden, const Statement& statement, std::vecto
     return;
   }
   lines.push_back("rest " + printed->method + " " + printed->path);
-  for (const auto& [name, value] : printed->query) lines.push_back("rest ?" + name + "=" + value);
+  for (const auto& [name, value] : printed->query) {
+    std::string shown = value;
+    for (std::size_t at = 0; (at = shown.find('\n', at)) != std::string::npos;) shown.replace(at, 1, "<newline>");
+    lines.push_back("rest ?" + name + "=" + shown);
+  }
   for (const auto& [name, value] : printed->headers) lines.push_back("rest " + name + ": " + value);
   if (!printed->body.empty()) lines.push_back("rest body " + printed->body);
   if (printed->keys.empty() || printed->has_star) return;
