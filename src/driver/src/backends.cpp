@@ -4,6 +4,7 @@
 
 #include <athena/base/text.h>
 
+#include "d1/backend.h"
 #include "postgres/backend.h"
 #include "sqlite/backend.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::string_view kPostgresAliases[] = {"postgres", "neon", "pg"};
 constexpr std::string_view kSqliteAliases[] = {"sqlite3"};
+constexpr std::string_view kD1Aliases[] = {"cloudflare-d1", "cloudflare_d1"};
 
 constexpr Capabilities kPostgres{.raw_sql = true,
                                  .transactions = true,
@@ -25,6 +27,7 @@ constexpr Capabilities kPostgres{.raw_sql = true,
 constexpr BackendKind kKinds[] = {
     {"postgresql", kPostgresAliases, kPostgres, &postgres::share, &postgres::open},
     {"sqlite", kSqliteAliases, sqlite::kCapabilities, &sqlite::share, &sqlite::open},
+    {"d1", kD1Aliases, d1::kCapabilities, &d1::share, &d1::open},
 };
 
 bool can_write(StatementKind kind) noexcept {

@@ -187,13 +187,26 @@ Result<std::unique_ptr<Connection>> Connection::open(const Target& target, Role 
   return connection;
 }
 
-Result<> Connection::configure(const Target& target, Role role) {
+Result<std::unique_ptr<Connection>> Connection::open_in_memory() {
+  configure_process();
+  std::unique_ptr<Connection> connection(new Connection);
+  constexpr int kFlags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY;
+  const int opened = sqlite3_open_v2(":memory:", &connection->db_, kFlags, nullptr);
+  if (opened != SQLITE_OK) return fail(last_error(connection->db_, opened));
+  connection->configure_limits();
+  return connection;
+}
+
+void Connection::configure_limits() {
   for (const LimitRow& row : kLimits) sqlite3_limit(db_, row.id, row.value);
   for (const ConfigRow& row : kConfig) sqlite3_db_config(db_, row.option, row.value, nullptr);
   sqlite3_progress_handler(db_, kStepsPerLook, &on_progress, &guard_);
   sqlite3_busy_handler(db_, &on_busy, &guard_);
   authorizer_ = std::make_unique<Authorizer>(db_);
+}
 
+Result<> Connection::configure(const Target& target, Role role) {
+  configure_limits();
   constexpr const char* kSettings =
       "PRAGMA synchronous=NORMAL; PRAGMA case_sensitive_like=ON; PRAGMA cell_size_check=ON;"
       "PRAGMA journal_size_limit=67108864;";
@@ -265,7 +278,8 @@ Result<> bind_printed(sqlite3_stmt* statement, std::span<const query::Param> par
   return {};
 }
 
-Result<> bind_native(sqlite3_stmt* statement, std::span<const query::Scalar> params, std::vector<bool>& used) {
+Result<std::vector<std::size_t>> parameter_numbers(sqlite3_stmt* statement) {
+  std::vector<std::size_t> numbers;
   const int count = sqlite3_bind_parameter_count(statement);
   for (int index = 1; index <= count; ++index) {
     const char* name = sqlite3_bind_parameter_name(statement, index);
@@ -279,12 +293,21 @@ Result<> bind_native(sqlite3_stmt* statement, std::span<const query::Scalar> par
     if (name && *name == '$' && number != static_cast<std::size_t>(index) && has_question_mark(statement)) {
       return fail(Code::invalid_parameter, "The query uses parameters of two kinds", "Write all as $1, or all as ?1");
     }
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+Result<> bind_native(sqlite3_stmt* statement, std::span<const query::Scalar> params, std::vector<bool>& used) {
+  ATHENA_TRY(const std::vector<std::size_t> numbers, parameter_numbers(statement));
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::size_t number = numbers[i];
     if (number > params.size()) {
       return fail(Code::invalid_parameter, "The query uses parameter " + std::to_string(number) + ", but there are " +
                                                std::to_string(params.size()));
     }
     used[number - 1] = true;
-    const int code = bind_scalar(statement, index, params[number - 1]);
+    const int code = bind_scalar(statement, static_cast<int>(i) + 1, params[number - 1]);
     if (code != SQLITE_OK) return fail(last_error(sqlite3_db_handle(statement), code));
   }
   return {};

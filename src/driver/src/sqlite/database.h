@@ -78,6 +78,9 @@ class Connection {
   void set_guard(const Guard& guard) noexcept { guard_ = guard; }
   const Guard& guard() const noexcept { return guard_; }
 
+  /// An empty database of its own in memory.
+  static Result<std::unique_ptr<Connection>> open_in_memory();
+
   /// From the cache of the last 128, or compiled. Valid until 128 others were prepared.
   Result<Prepared*> prepare(std::string_view sql);
   /// Runs a statement of ours that gives no rows.
@@ -91,6 +94,7 @@ class Connection {
   static constexpr std::size_t kCachedStatements = 128;
 
   Connection() = default;
+  void configure_limits();
   Result<> configure(const Target& target, Role role);
 
   sqlite3* db_ = nullptr;
@@ -106,6 +110,10 @@ Result<> bind_printed(sqlite3_stmt* statement, std::span<const query::Param> par
 /// Binds the parameters of a caller's statement by the numbers in its text, $1 or ?1, and marks the used ones.
 /// Errors: invalid_parameter.
 Result<> bind_native(sqlite3_stmt* statement, std::span<const query::Scalar> params, std::vector<bool>& used);
+
+/// The number of each parameter in the order of the statement's own indexes: `$2 … $1` gives 2, 1.
+/// Errors: invalid_parameter for one that has a name.
+Result<std::vector<std::size_t>> parameter_numbers(sqlite3_stmt* statement);
 
 /// The shape of a printed statement's answer; from the last run if it is still the same.
 std::shared_ptr<const Shape> printed_shape(Prepared& prepared, const query::Printed& printed);

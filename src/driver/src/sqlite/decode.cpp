@@ -233,27 +233,6 @@ std::string_view copy(const void* data, int size, Batch& batch) {
   return {to, static_cast<std::size_t>(size)};
 }
 
-Cell text_cell(std::string_view value, ColumnRule rule) {
-  switch (rule) {
-    case ColumnRule::plain:
-      if (is_plain(value)) return Cell::view(CellKind::quoted, value);
-      break;
-    case ColumnRule::decimal:
-      if (is_json_number(value)) return Cell::view(CellKind::verbatim, value);
-      break;
-    case ColumnRule::json:
-      if (is_json(value) && text::is_utf8(value)) return Cell::view(CellKind::verbatim, value);
-      break;
-    case ColumnRule::boolean:
-      if (text::iequals(value, "true") || text::iequals(value, "t")) return Cell::boolean(true);
-      if (text::iequals(value, "false") || text::iequals(value, "f")) return Cell::boolean(false);
-      break;
-    case ColumnRule::by_value:
-      break;
-  }
-  return Cell::view(text::is_utf8(value) ? CellKind::text : CellKind::bytes, value);
-}
-
 Cell decode(sqlite3_stmt* statement, int column, ColumnRule rule, Batch& batch) {
   switch (sqlite3_column_type(statement, column)) {
     case SQLITE_INTEGER: {
@@ -277,6 +256,27 @@ Cell decode(sqlite3_stmt* statement, int column, ColumnRule rule, Batch& batch) 
 }
 
 }  // namespace
+
+Cell text_cell(std::string_view value, ColumnRule rule) {
+  switch (rule) {
+    case ColumnRule::plain:
+      if (is_plain(value)) return Cell::view(CellKind::quoted, value);
+      break;
+    case ColumnRule::decimal:
+      if (is_json_number(value)) return Cell::view(CellKind::verbatim, value);
+      break;
+    case ColumnRule::json:
+      if (is_json(value) && text::is_utf8(value)) return Cell::view(CellKind::verbatim, value);
+      break;
+    case ColumnRule::boolean:
+      if (text::iequals(value, "true") || text::iequals(value, "t")) return Cell::boolean(true);
+      if (text::iequals(value, "false") || text::iequals(value, "f")) return Cell::boolean(false);
+      break;
+    case ColumnRule::by_value:
+      break;
+  }
+  return Cell::view(text::is_utf8(value) ? CellKind::text : CellKind::bytes, value);
+}
 
 query::TypeClass type_class(std::string_view declared) noexcept {
   for (const TypeRow& row : kTypes) {

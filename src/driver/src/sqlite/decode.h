@@ -27,6 +27,9 @@ enum class ColumnRule : std::uint8_t {
 };
 ColumnRule rule_for(query::TypeClass type) noexcept;
 
+/// A text by the rule of its column; a view of it.
+Cell text_cell(std::string_view value, ColumnRule rule);
+
 /// Appends the row on which `statement` stands.
 void append_row(sqlite3_stmt* statement, std::span<const ColumnRule> rules, Batch& batch);
 

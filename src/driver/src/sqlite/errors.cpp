@@ -45,6 +45,30 @@ constexpr ResultRow kResults[] = {
     {SQLITE_OK, Code::database_error, "", ""},  // everything else
 };
 
+struct NameRow {
+  std::string_view name;
+  int code;
+};
+#define ATHENA_NAME(code) \
+  NameRow { #code, code }
+constexpr NameRow kNames[] = {
+    ATHENA_NAME(SQLITE_CONSTRAINT_UNIQUE),   ATHENA_NAME(SQLITE_CONSTRAINT_PRIMARYKEY),
+    ATHENA_NAME(SQLITE_CONSTRAINT_ROWID),    ATHENA_NAME(SQLITE_CONSTRAINT_FOREIGNKEY),
+    ATHENA_NAME(SQLITE_CONSTRAINT_NOTNULL),  ATHENA_NAME(SQLITE_CONSTRAINT_CHECK),
+    ATHENA_NAME(SQLITE_CONSTRAINT_TRIGGER),  ATHENA_NAME(SQLITE_CONSTRAINT_DATATYPE),
+    ATHENA_NAME(SQLITE_CONSTRAINT),          ATHENA_NAME(SQLITE_BUSY_SNAPSHOT),
+    ATHENA_NAME(SQLITE_BUSY_RECOVERY),       ATHENA_NAME(SQLITE_ERROR),
+    ATHENA_NAME(SQLITE_CANTOPEN),            ATHENA_NAME(SQLITE_MISMATCH),
+    ATHENA_NAME(SQLITE_TOOBIG),              ATHENA_NAME(SQLITE_RANGE),
+    ATHENA_NAME(SQLITE_INTERRUPT),           ATHENA_NAME(SQLITE_AUTH),
+    ATHENA_NAME(SQLITE_PERM),                ATHENA_NAME(SQLITE_BUSY),
+    ATHENA_NAME(SQLITE_LOCKED),              ATHENA_NAME(SQLITE_READONLY),
+    ATHENA_NAME(SQLITE_FULL),                ATHENA_NAME(SQLITE_IOERR),
+    ATHENA_NAME(SQLITE_CORRUPT),             ATHENA_NAME(SQLITE_NOTADB),
+    ATHENA_NAME(SQLITE_NOMEM),               ATHENA_NAME(SQLITE_SCHEMA),
+};
+#undef ATHENA_NAME
+
 constexpr MessageRow kMessages[] = {
     {"no such table: ", "", Code::undefined_table, "42P01", "table", "Table '{}' does not exist"},
     {"no such view: ", "", Code::undefined_table, "42P01", "table", "View '{}' does not exist"},
@@ -185,6 +209,12 @@ std::span<const ResultRow> result_rows() noexcept {
 }
 std::span<const MessageRow> message_rows() noexcept {
   return kMessages;
+}
+
+std::optional<int> result_code(std::string_view name) noexcept {
+  const auto* found = std::ranges::find(kNames, name, &NameRow::name);
+  if (found == std::end(kNames)) return std::nullopt;
+  return found->code;
 }
 
 const ResultRow& result_row(int extended_code) noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -40,6 +41,8 @@ struct ResultRow {
   std::string_view text;       ///< for the caller; empty: the message of the code
 };
 std::span<const ResultRow> result_rows() noexcept;
+/// "SQLITE_CONSTRAINT_UNIQUE" → 2067, for servers that tell codes by their names; none: no name of the result table.
+std::optional<int> result_code(std::string_view name) noexcept;
 /// The row that decides for an extended code; never null: the last row is for everything else.
 const ResultRow& result_row(int extended_code) noexcept;
 

@@ -104,9 +104,10 @@ Result<NativeStatement> NativeText::judge(StatementHandle handle, std::size_t be
   return statement;
 }
 
-Result<SqlFacts> analyze_text(Connection& connection, const std::string& text) {
-  SqlFacts facts;
-  NativeText statements(connection, text, false);
+Result<Description> describe_text(Connection& connection, const std::string& text, bool read_only) {
+  Description described;
+  SqlFacts& facts = described.facts;
+  NativeText statements(connection, text, read_only);
   bool has_ddl = false;
   while (true) {
     Result<std::optional<NativeStatement>> next = statements.next();
@@ -114,13 +115,24 @@ Result<SqlFacts> analyze_text(Connection& connection, const std::string& text) {
         next.error().code != Code::unsupported_statement && next.error().code != Code::insufficient_privilege) {
       facts.statements.push_back(StatementKind::utility);
       facts.is_volatile = true;
-      return facts;
+      described.columns.clear();
+      return described;
     }
     if (!next) return fail(std::move(next).error());
-    if (!*next) return facts;
+    if (!*next) return described;
+    sqlite3_stmt* compiled = (*next)->handle.get();
+    described.columns = native_shape(compiled)->columns;
+    if (statements.count() == 1) {
+      ATHENA_TRY(described.parameters, parameter_numbers(compiled));
+    }
     has_ddl = has_ddl || (*next)->facts.kind == StatementKind::ddl;
     collect(facts, connection, **next);
   }
+}
+
+Result<SqlFacts> analyze_text(Connection& connection, const std::string& text) {
+  ATHENA_TRY(Description described, describe_text(connection, text, false));
+  return std::move(described.facts);
 }
 
 Result<> check_all_used(const std::vector<bool>& used) {

@@ -56,8 +56,17 @@ class NativeText {
   bool read_only_;
 };
 
-/// What a text does, by compiling it and running nothing. What stands behind a statement that creates tables cannot
-/// always be compiled: then the rest counts as one statement that may do anything (utility, volatile).
+/// What the compiler knows of a text.
+struct Description {
+  SqlFacts facts;
+  std::vector<ColumnInfo> columns;      ///< of the last statement; empty: it gives no rows, or was not compiled
+  std::vector<std::size_t> parameters;  ///< of the first statement: see parameter_numbers()
+};
+
+/// Compiles a text and runs nothing. What stands behind a statement that creates tables cannot always be compiled: then
+/// the rest counts as one statement that may do anything (utility, volatile). `read_only`: refuses a text that writes.
+Result<Description> describe_text(Connection& connection, const std::string& text, bool read_only);
+/// What a text does, by compiling it and running nothing.
 Result<SqlFacts> analyze_text(Connection& connection, const std::string& text);
 
 /// invalid_parameter if a value was given that the text never uses.
