@@ -14,12 +14,13 @@ import os
 import pathlib
 import sys
 
+from servers.d1 import D1
 from servers.pgbouncer import PgBouncer
 from servers.postgres import Postgres
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-SERVICES = {service.name: service for service in (Postgres, PgBouncer)}
+SERVICES = {service.name: service for service in (Postgres, PgBouncer, D1)}
 
 
 def default_folder():

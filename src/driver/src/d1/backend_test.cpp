@@ -298,9 +298,9 @@ TEST_F(D1, stops_under_a_statement) {
   std::optional<Result<Answer>> answer;
   asio::co_spawn(
       loop_.executor(),
-      [](D1& self, std::optional<Result<Answer>>& to) -> Task<> {
-        to = co_await execute_and_drain(*self.backend_, query::Statement(ids()), call());
-      }(*this, answer),
+      [](Backend& backend, std::optional<Result<Answer>>& to) -> Task<> {
+        to = co_await execute_and_drain(backend, query::Statement(ids()), call());
+      }(*backend_, answer),
       asio::detached);
   std::thread stopper([&] {
     proxy_.wait_for(2);
