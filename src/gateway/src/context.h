@@ -35,17 +35,18 @@ struct RequestContext {
   http::Exchange& exchange;
   std::shared_ptr<const Snapshot> snapshot;  ///< settings and clients as they were when the request came
   const Endpoint* endpoint = nullptr;
-  std::shared_ptr<BackendSlot> slot;         ///< the client's database on this loop; null for routes without one
+  std::shared_ptr<BackendSlot> slot;  ///< the client's database on this loop; null for routes without one
+  std::string_view direct_uri;        ///< the caller names a database itself; empty: no
   std::string request_id;
   TimePoint deadline;
   Shape shape = Shape::documented;
   bool strip_nulls = false;
-  json::Document* document = nullptr;        ///< the parsed body, if the endpoint reads one
+  json::Document* document = nullptr;  ///< the parsed body, if the endpoint reads one
   Intent intent;
-  std::string table;                         ///< for the log line; empty if there is none
-  std::uint64_t rows = 0;                    ///< rows given back or written
-  Code error = Code{0};                      ///< of the answer; 0: none
-  std::string error_detail;                  ///< for the log only
+  std::string table;         ///< for the log line; empty if there is none
+  std::uint64_t rows = 0;    ///< rows given back or written
+  Code error = Code{0};      ///< of the answer; 0: none
+  std::string error_detail;  ///< for the log only
   TimePoint stage_ends[kStages] = {};
 
   const Settings& settings() const noexcept { return snapshot->settings; }

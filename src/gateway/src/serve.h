@@ -31,8 +31,9 @@ class Serve : public http::Handler {
  private:
   std::string identify(const http::RequestHead& head);
   Result<> route(RequestContext& context);
-  Async<> find_client(RequestContext& context);
-  Async<> read(RequestContext& context, std::optional<json::Document>& document);
+  Result<> find_client(RequestContext& context);
+  Async<> reach_direct_target(RequestContext& context);
+  Result<> parse(RequestContext& context, std::string_view body, std::optional<json::Document>& document);
   void complete(RequestContext& context);
   void fail_request(RequestContext& context, const Error& error);
   void observe(const RequestContext& context);

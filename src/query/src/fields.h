@@ -42,6 +42,8 @@ Result<std::string> read_text(const json::Value& value, std::string_view field);
 /// table_name or view_name, with schema_name or as "schema.table".
 Result<Table> read_table(const Fields& fields);
 Result<Table> read_table(std::string_view name, std::string_view schema);
+/// One of them, into `output`, which is empty: see query::read_output.
+Result<> read_output(std::string_view text, Output& output);
 /// An array of names or a comma string; `*` alone is the empty list.
 Result<std::vector<Output>> read_outputs(const json::Value& columns, const ReadOptions& options);
 Result<std::vector<Output>> read_outputs(std::string_view columns, const ReadOptions& options);

@@ -24,6 +24,22 @@ std::string key_of(const Output& output) {
   return key == path.rend() ? output.column.name : key->key;
 }
 
+/// A name that is there more than once, or null. A few names are compared as they stand, many are sorted.
+const std::string* find_twice(const std::vector<std::string>& names) {
+  constexpr std::size_t kFew = 12;
+  if (names.size() <= kFew) {
+    for (auto at = names.begin(); at != names.end(); ++at) {
+      if (std::find(at + 1, names.end(), *at) != names.end()) return &*at;
+    }
+    return nullptr;
+  }
+  std::vector<const std::string*> sorted(names.size());
+  std::ranges::transform(names, sorted.begin(), [](const std::string& name) { return &name; });
+  std::ranges::sort(sorted, {}, [](const std::string* name) -> std::string_view { return *name; });
+  const auto twice = std::ranges::adjacent_find(sorted, [](const auto* a, const auto* b) { return *a == *b; });
+  return twice == sorted.end() ? nullptr : *twice;
+}
+
 }  // namespace
 
 Result<const ColumnDef*> Printer::resolve(std::string_view name) const {
@@ -31,6 +47,15 @@ Result<const ColumnDef*> Printer::resolve(std::string_view name) const {
   // The SDK's eq("resource_id", …) sends a condition beside the resource_id itself; both mean the id column.
   if (id_column_ && name == "resource_id") return id_column_;
   return fail(table_->undefined_column(name));
+}
+
+void Printer::append_column(std::string& to, const ColumnDef& column) const {
+  if (qualifier_ == "t.") {
+    to += table_->column_sql(column);
+    return;
+  }
+  to += qualifier_;
+  append_identifier(to, column.name);
 }
 
 Result<std::string> Printer::postgres_path(const Column& column, const ColumnDef& def) {
@@ -75,9 +100,11 @@ Result<Printer::Expression> Printer::expression(const Column& column, Place plac
   const ColumnDef& def = *result.column;
   if (column.path.empty()) {
     result.type = def.type;
-    result.sql.reserve(qualifier_.size() + def.name.size() + 4);
-    result.sql += qualifier_;
-    append_identifier(result.sql, def.name);
+    if (qualifier_ == "t.") {
+      result.plain = table_->column_sql(def);
+    } else {
+      append_column(result.made, def);
+    }
     return result;
   }
   if (def.type != TypeClass::json && def.type != TypeClass::other) {
@@ -86,7 +113,7 @@ Result<Printer::Expression> Printer::expression(const Column& column, Place plac
   }
   result.is_path = true;
   result.type = column.path_as_text ? TypeClass::text : TypeClass::json;
-  ATHENA_TRY(result.sql, is_postgres() ? postgres_path(column, def) : sqlite_path(column, def, place));
+  ATHENA_TRY(result.made, is_postgres() ? postgres_path(column, def) : sqlite_path(column, def, place));
   return result;
 }
 
@@ -94,13 +121,13 @@ void Printer::append_compared(const Expression& column) {
   const bool plain_json = is_postgres() && column.type == TypeClass::json && column.column->type_name == "json";
   const bool cast = !is_postgres() && !column.is_path && is_decimal_in_text(*column.column);
   if (cast) sql() += "CAST(";
-  sql() += column.sql;
+  sql() += column.sql();
   if (plain_json) sql() += "::jsonb";  // json itself has no operators
   if (cast) sql() += " AS NUMERIC)";
 }
 
 void Printer::append_as_text(const Expression& column) {
-  sql() += column.sql;
+  sql() += column.sql();
   const bool is_text = column.type == TypeClass::text || (!column.is_path && column.column->type_name == "citext");
   if (is_postgres() && !is_text) sql() += "::text";
 }
@@ -117,8 +144,7 @@ void Printer::append_all_columns() {
     if (prepared) continue;
     if (!first) sql() += ", ";
     first = false;
-    sql() += qualifier_;
-    append_identifier(sql(), column.name);
+    append_column(sql(), column);
   }
 }
 
@@ -139,6 +165,8 @@ Result<> Printer::append_outputs(const std::vector<Output>& outputs) {
     append_all_columns();
     return {};
   }
+  out_.keys.reserve(outputs.size());
+  out_.types.reserve(outputs.size());
   bool first = true;
   for (const Output& output : outputs) {
     if (!first) sql() += ", ";
@@ -152,20 +180,25 @@ Result<> Printer::append_outputs(const std::vector<Output>& outputs) {
   }
   if (out_.keys.empty()) return fail(Code::undefined_column, "Table " + quoted(table_->name) + " has no columns");
   // Two members of one name would make the row ambiguous to every reader.
-  std::vector<std::string_view> keys(out_.keys.begin(), out_.keys.end());
-  std::ranges::sort(keys);
-  const auto twice = std::ranges::adjacent_find(keys);
-  if (twice == keys.end()) return {};
+  const std::string* twice = find_twice(out_.keys);
+  if (!twice) return {};
   return fail(Error(Code::invalid_value, "The key " + quoted(*twice) + " would be in each row twice",
                     "Name a column once, or give it an alias: other:column")
                   .with("column", std::string(shortened(*twice))));
 }
 
 Result<> Printer::append_output(const Output& output) {
+  if (output.cast.empty() && output.column.path.empty()) {
+    ATHENA_TRY(const ColumnDef* def, resolve(output.column.name));
+    append_column(sql(), *def);
+    out_.keys.push_back(output.alias.empty() ? output.column.name : output.alias);
+    out_.types.push_back(def->type);
+    return {};
+  }
   ATHENA_TRY(const Expression column, expression(output.column, Place::answer));
   out_.keys.push_back(key_of(output));
   if (output.cast.empty()) {
-    sql() += column.sql;
+    sql() += column.sql();
     out_.types.push_back(column.type);
     return {};
   }
@@ -177,7 +210,7 @@ Result<> Printer::append_output(const Output& output) {
   }
   const std::size_t at = text.find("{c}");
   sql() += text.substr(0, at);
-  sql() += column.sql;
+  sql() += column.sql();
   sql() += text.substr(at + 3);
   out_.types.push_back(cast->type);
   return {};

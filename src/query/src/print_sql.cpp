@@ -52,12 +52,7 @@ Result<Printed> Printer::finish() {
 }
 
 void Printer::append_table() {
-  if (!table_->schema.empty()) {
-    append_identifier(sql(), table_->schema);
-    sql() += '.';
-  }
-  append_identifier(sql(), table_->name);
-  sql() += " AS t";
+  sql() += table_->from_sql;
 }
 
 void Printer::append_number(std::uint64_t number) {

@@ -94,7 +94,7 @@ Result<> Printer::append_null_predicate(const Predicate& predicate, const Expres
     return fail(Code::invalid_condition,
                 "Nothing compares with null by '" + std::string(operator_row(predicate.op).name) + "'");
   }
-  sql() += column.sql;
+  sql() += column.sql();
   sql() += equal ? " IS NULL" : " IS NOT NULL";
   return {};
 }
@@ -114,7 +114,7 @@ Result<> Printer::append_list_predicate(const Predicate& predicate, const Expres
   ATHENA_TRY_VOID(append_template(predicate, column));
   if (!with_null) return {};
   sql() += predicate.op == Op::in ? " OR " : " AND ";
-  sql() += column.sql;
+  sql() += column.sql();
   sql() += predicate.op == Op::in ? " IS NULL)" : " IS NOT NULL)";
   return {};
 }

@@ -30,7 +30,9 @@ class Printer {
     const ColumnDef* column = nullptr;
     TypeClass type = TypeClass::other;
     bool is_path = false;
-    std::string sql;
+    std::string_view plain;  ///< what the schema has ready for a column; empty: `made` is the expression
+    std::string made;
+    std::string_view sql() const noexcept { return plain.empty() ? std::string_view(made) : plain; }
     ValueType value_type() const noexcept { return {type, column->name, is_path && type == TypeClass::json}; }
   };
 
@@ -61,6 +63,7 @@ class Printer {
 
   // print_columns.cpp
   Result<const ColumnDef*> resolve(std::string_view name) const;
+  void append_column(std::string& to, const ColumnDef& column) const;
   Result<Expression> expression(const Column& column, Place place = Place::comparison);
   Result<std::string> postgres_path(const Column& column, const ColumnDef& def);
   Result<std::string> sqlite_path(const Column& column, const ColumnDef& def, Place place);

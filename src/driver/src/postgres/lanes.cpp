@@ -45,7 +45,7 @@ Async<LaneRequestPtr> Lanes::run(LaneRequest::Question question, Cancellation* c
   if (!request->ready.is_set()) {
     const Cancellation::Watch watch(
         cancellation, [this, &request, cancellation] { abandon(*request, cancelled_by(cancellation->reason())); });
-    co_await request->ready.wait();
+    co_await request->ready.suspend();
   }
   if (request->error) co_return fail(std::move(*request->error));
   request->is_given_out = true;  // the question goes with the caller's frame
