@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A scripted PostgREST: speaks its protocol over a real PostgreSQL, refuses what PostgREST would, and misbehaves on cue.
+"""A scripted PostgREST: its protocol over a real PostgreSQL; refuses what PostgREST would, and misbehaves on cue.
 
   postgrest.py --port PORT --postgres URI --key KEY
 
@@ -90,7 +90,8 @@ class Rest:
         profile = request.header("Accept-Profile" if request.command in ("GET", "HEAD") else "Content-Profile")
         self.schema = profile or self.schemas[0]
         if self.schema not in self.schemas:
-            raise GrammarError("", "PGRST106", 406, "The schema must be one of the following: " + ", ".join(self.schemas))
+            known = ", ".join(self.schemas)
+            raise GrammarError("", "PGRST106", 406, f"The schema must be one of the following: {known}")
         self.tables = read_tables(self.cursor, self.schema)
 
     def answer(self, path, pairs):
@@ -101,7 +102,7 @@ class Rest:
 
     def root(self):
         if "application/openapi+json" not in self.request.header("Accept"):
-            raise GrammarError("the root is asked for as OpenAPI", "PGRST107", 406, "None of these media types are available")
+            raise GrammarError("", "PGRST107", 406, "None of these media types are available")
         return Reply(200, json.dumps(root_document(self.tables)))
 
     def on_table(self, path, pairs):
@@ -181,7 +182,8 @@ class Rest:
         shown = []
         outputs = self.query.outputs(shown)
         self.cursor.execute(
-            f"WITH s AS ({sql}) SELECT coalesce(json_agg(r), '[]')::text, count(r) FROM (SELECT {outputs} FROM s AS t) r",
+            f"WITH s AS ({sql}) SELECT coalesce(json_agg(r), '[]')::text, count(r) "
+            f"FROM (SELECT {outputs} FROM s AS t) r",
             (values + shown) or None,
         )
         rows, count = self.cursor.fetchone()

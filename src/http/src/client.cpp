@@ -161,6 +161,8 @@ Error error_of(const Transfer& transfer) {
     case CURLE_OPERATION_TIMEDOUT:
       return Error(Code::deadline_exceeded, "The other server did not answer in time").logged(reason);
     case CURLE_UNSUPPORTED_PROTOCOL:
+      if (transfer.leaves > 0) break;  // the answer was no HTTP
+      [[fallthrough]];
     case CURLE_URL_MALFORMAT:
       return Error(Code::configuration_error, "The address of the other server is not an http URL").logged(reason);
   }

@@ -81,6 +81,12 @@ query::Select with_stable_order(query::Select select, const query::Schema& schem
   return select;
 }
 
+/// The service answered, with a status that says that the request was wrong.
+bool is_refusal(const Error& error) {
+  const auto status = std::ranges::find(error.fields, "http_status", &std::pair<std::string, std::string>::first);
+  return status != error.fields.end() && status->second.starts_with('4');
+}
+
 std::vector<ColumnInfo> columns_of(const query::RestRequest& request) {
   std::vector<ColumnInfo> columns;
   columns.reserve(request.keys.size());
@@ -136,7 +142,7 @@ class RestStream final : public RowStream {
   bool is_write() const noexcept { return request_.method != "GET"; }
 
   bool may_have_more() {
-    if (is_write()) return false;
+    if (is_write() || request_.is_keyed) return false;
     const std::uint64_t got = reader_->rows();
     if (left_ && got >= *left_) return false;
     return service_->shared->row_cap.may_have_more(asked_, got);
@@ -300,7 +306,7 @@ Async<std::uint64_t> SupabaseBackend::run_count(const query::Select& select, que
   ATHENA_CO_TRY(query::RestRequest request, query::to_rest_count(select, kind, schema, options));
   auto response = co_await service_->channel.send(request, call, true);
   // The answer to HEAD has no body, and so does not say what was wrong; the same as a GET, of no rows, does.
-  if (!response && response.error().row().status < 500) {
+  if (!response && is_refusal(response.error())) {
     request.method = "GET";
     response = co_await service_->channel.send(request, call, true);
   }

@@ -30,16 +30,19 @@ TEST(Errors, of_postgresql_have_the_same_codes_as_over_its_own_protocol) {
     const char* error;
   } cases[] = {
       {409,
-       R"({"code":"23505","details":"Key (email)=(a@b) already exists.","hint":null,"message":"duplicate key value violates unique constraint \"users_email_key\""})",
+       R"({"code":"23505","details":"Key (email)=(a@b) already exists.","hint":null)"
+       R"(,"message":"duplicate key value violates unique constraint \"users_email_key\""})",
        Code::unique_violation,
        "A record of table 'users' with the same value of 'email' already exists (constraint 'users_email_key')"},
       {409,
-       R"({"code":"23503","details":"Key (team)=(7) is not present in table \"teams\".","message":"insert or update on table \"members\" violates foreign key constraint \"members_team_fkey\""})",
+       R"({"code":"23503","details":"Key (team)=(7) is not present in table \"teams\".")"
+       R"(,"message":"insert or update on table \"members\" violates foreign key constraint \"members_team_fkey\""})",
        Code::foreign_key_violation,
        "The value of 'team' in table 'members' refers to a record that does not exist (constraint "
        "'members_team_fkey')"},
       {400,
-       R"({"code":"23502","details":"Failing row contains (1, null).","message":"null value in column \"email\" of relation \"users\" violates not-null constraint"})",
+       R"({"code":"23502","details":"Failing row contains (1, null).")"
+       R"(,"message":"null value in column \"email\" of relation \"users\" violates not-null constraint"})",
        Code::not_null_violation, "Column 'email' of table 'users' must not be null"},
       {400, R"({"code":"22P02","message":"invalid input syntax for type integer: \"x\""})",
        Code::invalid_text_representation, "invalid input syntax for type integer: \"x\""},

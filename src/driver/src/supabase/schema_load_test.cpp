@@ -87,7 +87,8 @@ TEST(ReadDescription, refuses_what_is_no_description) {
 
 TEST(ReadDescription, copes_with_members_of_other_kinds) {
   const auto description = read_description(
-      R"({"definitions":{"a":5,"b":{"properties":{"x":7,"y":{"format":3,"description":["<pk/>"]}},"required":"x"}},"paths":[]})",
+      R"({"definitions":{"a":5,)"
+      R"("b":{"properties":{"x":7,"y":{"format":3,"description":["<pk/>"]}},"required":"x"}},"paths":[]})",
       "public");
   ASSERT_TRUE(description);
   ASSERT_EQ(description->tables.size(), 1U);
