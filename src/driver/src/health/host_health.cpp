@@ -47,6 +47,7 @@ class SharedHealth final : public HostHealth, public std::enable_shared_from_thi
       host->last_use = now;
       leave = host->breaker.admit(now, change);
       wait = host->breaker.wait(now);
+      if (!leave) ++host->refused;
     }
     tell(key, change, {});
     if (!leave) return fail(refusal(key, wait));
@@ -66,6 +67,7 @@ class SharedHealth final : public HostHealth, public std::enable_shared_from_thi
       if (!host) return;
       host->last_use = now;
       host->breaker.force_offline(duration, now);
+      ++host->times_opened;
     }
     tell(key, Breaker::Change::opened, "by hand, for " + std::to_string(whole_seconds(duration)) + " s");
   }
@@ -90,7 +92,9 @@ class SharedHealth final : public HostHealth, public std::enable_shared_from_thi
                         .host = std::string(name),
                         .state = host.breaker.state(),
                         .recent_failures = host.breaker.recent_failures(now),
-                        .retry_in = std::chrono::ceil<milliseconds>(host.breaker.wait(now))});
+                        .retry_in = std::chrono::ceil<milliseconds>(host.breaker.wait(now)),
+                        .times_opened = host.times_opened,
+                        .refused = host.refused});
       }
     }
     std::ranges::sort(rows, {}, [](const HostReport& row) { return std::tie(row.backend, row.host); });
@@ -101,6 +105,7 @@ class SharedHealth final : public HostHealth, public std::enable_shared_from_thi
   struct Host {
     Breaker breaker;
     TimePoint last_use{};
+    std::uint64_t times_opened = 0, refused = 0;
   };
   struct Hash {
     using is_transparent = void;
@@ -113,7 +118,7 @@ class SharedHealth final : public HostHealth, public std::enable_shared_from_thi
     if (const auto at = hosts_.find(key); at != hosts_.end()) return &at->second;
     if (hosts_.size() >= kMaxHosts && !forget_one()) return nullptr;
     next_generation_ += kGenerationsOfOne;
-    const auto [at, added] = hosts_.try_emplace(std::string(key), Breaker(config_, next_generation_));
+    const auto [at, added] = hosts_.try_emplace(std::string(key), Host{Breaker(config_, next_generation_)});
     return &at->second;
   }
 
@@ -144,6 +149,7 @@ class SharedHealth final : public HostHealth, public std::enable_shared_from_thi
           break;
         case Outcome::failure:
           change = breaker.failed(leave, now);
+          if (change == Breaker::Change::opened) ++at->second.times_opened;
           break;
         case Outcome::abandoned:
           breaker.abandoned(leave);

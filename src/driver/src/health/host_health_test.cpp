@@ -127,6 +127,10 @@ TEST_F(HostHealthTest, reports_every_host_in_order) {
   EXPECT_EQ(rows[0].state, HostState::closed);
   EXPECT_EQ(rows[1].state, HostState::open);
   EXPECT_EQ(rows[1].retry_in, seconds(59));
+  EXPECT_EQ(rows[1].times_opened, 1U);
+  EXPECT_EQ(rows[1].refused, 0U);
+  EXPECT_FALSE(health->admit(kHost, kStart));
+  EXPECT_EQ(health->report(kStart)[1].refused, 1U);
 }
 
 TEST_F(HostHealthTest, healthy_hosts_make_room_for_new_ones) {

@@ -34,7 +34,9 @@ struct HostReport {
   std::string host;     ///< "h:9042"; no credentials
   HostState state = HostState::closed;
   std::uint32_t recent_failures = 0;
-  milliseconds retry_in{0};  ///< open: until the trial
+  milliseconds retry_in{0};        ///< open: until the trial
+  std::uint64_t times_opened = 0;  ///< since it is watched
+  std::uint64_t refused = 0;       ///< how often somebody was told to leave it alone
 };
 
 /// The health of every host that a process talks to, keyed by "backend kind|host:port", so that one that fails is
