@@ -1,6 +1,7 @@
 // What the SDK's users do, once through. Prints a line for each answer, so that two ways to one database can be
 // compared:
 //   sdk_tour BACKEND URL [CLIENT SHAPE]
+//   sdk_tour users BACKEND URL [KEY]     reads and writes the table `users` alone: for what takes no SQL
 #include <iostream>
 #include <string>
 
@@ -75,10 +76,32 @@ void read(const sdk::AthenaClient& client) {
   print("sql read only", client.sql("DELETE FROM sdk_tour").read_only().execute());
 }
 
+int visit_users(int count, char** arguments) {
+  sdk::AthenaClientBuilder builder;
+  builder.backend_name(arguments[2]).url(arguments[3]);
+  if (count > 4) builder.key(arguments[4]);
+  const auto client = builder.build();
+  if (!client) {
+    std::cerr << client.error().error << '\n';
+    return 1;
+  }
+  const std::vector<std::string> columns{"id", "email"};
+  print("users", client->select("users").columns(columns).where_in("id", {1, 2, 3}).order_by("id").execute());
+  print("page", client->select("users").columns(columns).order_by("id").range(1, 2).count().execute());
+  print("none", client->select("users").columns(columns).where_eq("id", 99).single().execute());
+  print("insert", client->insert("users").payload({{"id", 99}, {"email", "sdk@x"}}).returning(columns).execute());
+  print("update", client->update("users", 99).payload({{"email", "sdk2@x"}}).returning(columns).execute());
+  print("update all", client->update("users").payload({{"email", "x"}}).execute());
+  print("delete", client->delete_("users").where_eq("id", 99).returning(columns).execute());
+  std::cout << "healthy " << client->health_check().is_healthy << '\n';
+  return 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   if (count < 3) return 2;
+  if (count > 3 && std::string_view(arguments[1]) == "users") return visit_users(count, arguments);
   sdk::AthenaClientBuilder builder;
   builder.backend_name(arguments[1]).url(arguments[2]);
   if (count > 3) builder.client(arguments[3]);

@@ -1,9 +1,12 @@
 """The SDK says the same of a database, whichever way it goes: straight, or through a gateway in any of its shapes."""
 
+import json
 import os
 import pathlib
 import sqlite3
 import subprocess
+import sys
+import urllib.parse
 
 import pytest
 from conftest import config_text, start_athena, stop_athena
@@ -69,6 +72,16 @@ def test_the_answers_are_right(gateway, client):
     assert any("9007199254740993" in line for line in lines)
     assert any(line.startswith("no table error undefined_table") for line in lines)
     assert any(line.startswith("sql read only error") for line in lines)
+
+
+def test_postgrest_says_the_same(postgres_uri):
+    service = os.environ.get("ATHENA_TEST_POSTGREST")
+    if not service:
+        command = [sys.executable, ROOT / "tools/services.py", "start", "postgrest"]
+        service = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["uri"]
+    parts = urllib.parse.urlsplit(service.removeprefix("postgrest+"))
+    url = f"http://{parts.hostname}:{parts.port}/db/{urllib.parse.urlsplit(postgres_uri).path.strip('/')}"
+    assert tour("users", "postgrest", url, parts.username) == tour("users", "postgresql", postgres_uri)
 
 
 def test_a_gateway_that_is_away_is_noticed(gateway):

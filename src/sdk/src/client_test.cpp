@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <thread>
 #include <vector>
@@ -254,15 +255,56 @@ TEST(GatewayClient, a_gateway_that_is_away_opens_its_breaker_and_says_when_to_co
   EXPECT_TRUE(client.is_offline());
 }
 
-TEST(GatewayClient, a_write_that_may_have_left_is_of_unknown_outcome) {
-  const auto client = AthenaClient::builder()
-                          .url("http://127.0.0.1:" + std::to_string(free_port()))
-                          .health_tracking(false)
-                          .build()
-                          .value();
-  const auto written = client.insert("t").payload({{"a", 1}}).execute();
-  EXPECT_EQ(written.error().code, Code::write_outcome_unknown);
+/// Takes connections, reads what comes first, and breaks them.
+class Breaking {
+ public:
+  Breaking() : thread_([this] { run(); }) {}
+  ~Breaking() {
+    is_over_ = true;
+    asio::io_context context;
+    asio::ip::tcp::socket(context).connect(acceptor_.local_endpoint());
+    thread_.join();
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+  int requests() const { return requests_; }
+
+ private:
+  void run() {
+    for (;;) {
+      asio::ip::tcp::socket socket = acceptor_.accept();
+      if (is_over_) return;
+      char bytes[1'024];
+      boost::system::error_code error;
+      requests_ += socket.read_some(asio::buffer(bytes), error) > 0;
+    }
+  }
+
+  asio::io_context context_;
+  asio::ip::tcp::acceptor acceptor_{context_, {asio::ip::address_v4::loopback(), 0}};
+  std::atomic<bool> is_over_{false};
+  std::atomic<int> requests_{0};
+  std::thread thread_;
+};
+
+TEST(GatewayClient, a_write_that_may_have_left_is_of_unknown_outcome_and_is_not_sent_again) {
+  const Breaking server;
+  const auto client = AthenaClient::builder().url(server.url()).health_tracking(false).build().value();
+  EXPECT_EQ(client.insert("t").payload({{"a", 1}}).execute().error().code, Code::write_outcome_unknown);
+  EXPECT_EQ(client.execute_sql("SELECT f()").error().code, Code::write_outcome_unknown);
+  EXPECT_EQ(server.requests(), 2);
+}
+
+TEST(GatewayClient, what_may_be_repeated_is_and_then_the_gateway_is_away) {
+  const Breaking server;
+  const auto client =
+      AthenaClient::builder().url(server.url()).health_tracking(false).retries(1).timeout(seconds(5)).build().value();
   EXPECT_EQ(client.insert("t").payload({{"a", 1}}).idempotent().execute().error().code, Code::database_unavailable);
+  EXPECT_GE(server.requests(), 2);
+}
+
+TEST(GatewayClient, a_write_that_never_left_did_not_happen) {
+  const auto client = AthenaClient::new_("http://127.0.0.1:" + std::to_string(free_port())).value();
+  EXPECT_EQ(client.insert("t").payload({{"a", 1}}).execute().error().code, Code::database_unavailable);
 }
 
 TEST(ClientBuilder, says_what_is_wrong) {

@@ -33,8 +33,11 @@ class GatewayChannel final : public Channel {
     GatewayRequest json = to_gateway(request, config_.gateway.client);
     http::ClientRequest http = prepare(json.method, json.path, deadline);
     http.body = std::move(json.body);
+    bool was_sent = false;
+    http.may_repeat = request.may_repeat();
+    http.sent = &was_sent;
     auto response = co_await send(std::move(http), deadline, cancellation);
-    if (!response) co_return fail(outcome(std::move(response).error(), request));
+    if (!response) co_return fail(outcome(std::move(response).error(), was_sent && !request.may_repeat()));
     auto result = read_reply(*response);
     const bool has_no_route = !result && result.error().code == Code::route_not_found;
     if (has_no_route && std::holds_alternative<RemoteCall>(request.what)) {
@@ -144,10 +147,10 @@ class GatewayChannel final : public Channel {
   }
 
   /// A write that was on its way when the connection broke may have happened.
-  static Error outcome(Error error, const Request& request) {
-    const bool was_refused = error.retry_after_s > 0;  // by the breaker: nothing was sent
-    const bool is_unknown = error.code == Code::deadline_exceeded || error.code == Code::database_unavailable;
-    if (request.may_repeat() || was_refused || !is_unknown) {
+  static Error outcome(Error error, bool may_have_happened) {
+    const bool is_broken = error.code == Code::deadline_exceeded || error.code == Code::database_unavailable ||
+                           error.code == Code::cancelled;
+    if (!may_have_happened || !is_broken) {
       if (error.error.empty()) error.error = "The gateway cannot be reached at present";
       return error;
     }
