@@ -68,12 +68,13 @@ bool matches_tag(std::string_view if_none_match, std::string_view tag) {
 
 }  // namespace
 
-Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot)
+Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot,
+             std::shared_ptr<driver::HostHealth> health)
     : loop_(loop),
       snapshot_(std::move(snapshot)),
       log_(sink, snapshot_->settings.request_log),
       driver_log_(sink),
-      backends_(loop, driver_log_),
+      backends_(loop, driver_log_, std::move(health)),
       services_(loop, backends_, ready_),
       tick_(loop.watch([this, ticks = 0u](TimePoint now) mutable {
         log_.flush();

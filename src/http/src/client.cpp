@@ -20,7 +20,6 @@ namespace {
 constexpr std::size_t kMaxTransfers = 1'024;
 constexpr std::size_t kMaxHeaders = 200, kMaxHeaderBytes = 64 * 1024;
 constexpr long kMaxConnections = 256, kKeptConnections = 64;
-constexpr long kConnectTimeoutMs = 10'000;
 
 struct EasyDeleter {
   void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
@@ -44,6 +43,7 @@ struct Transfer {
   ClientRequest request;
   ClientResponse response;
   std::size_t header_bytes = 0;
+  int leaves = 0;  ///< how often the request began to be sent
   bool too_large = false;
   bool abandoned = false;  ///< cancelled, or the client is going
   CURLcode outcome = CURLE_OK;
@@ -83,6 +83,14 @@ std::size_t on_header(char* bytes, std::size_t, std::size_t size, void* data) {
   return size;
 }
 
+/// A connection is there, and the request is about to leave; for the second time if a kept connection was dead.
+int on_request(void* data, char*, char*, int, int) {
+  Transfer& transfer = *static_cast<Transfer*>(data);
+  if (transfer.leaves++ > 0 && !transfer.request.may_repeat) return CURL_PREREQFUNC_ABORT;
+  if (transfer.request.sent) *transfer.request.sent = true;
+  return CURL_PREREQFUNC_OK;
+}
+
 /// "host:port:address" → "::address:", which makes curl connect there whatever the URL says. Unlike a pinned name
 /// it is part of what a kept connection is found by: one that went elsewhere is not reused.
 std::string connect_to(std::string_view pinned) {
@@ -105,6 +113,11 @@ bool set(CURL* easy, CURLoption option, Value value) {
   return curl_easy_setopt(easy, option, value) == CURLE_OK;
 }
 
+/// curl takes 0 for its own default.
+long at_least_one(std::int64_t value) noexcept {
+  return static_cast<long>(std::max<std::int64_t>(1, value));
+}
+
 /// False if an option was refused: a request that is not exactly what was asked for is not sent.
 bool prepare(Transfer& transfer) {
   transfer.easy.reset(curl_easy_init());
@@ -122,11 +135,13 @@ bool prepare(Transfer& transfer) {
             set(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str()) && set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
             set(easy, CURLOPT_SSL_VERIFYPEER, 1L) && set(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
             set(easy, CURLOPT_PROXY, "") && set(easy, CURLOPT_NOSIGNAL, 1L) &&
-            set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, request.timeout.count()))) &&
-            set(easy, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs) &&
+            set(easy, CURLOPT_TIMEOUT_MS, at_least_one(request.timeout.count())) &&
+            set(easy, CURLOPT_CONNECTTIMEOUT_MS, at_least_one(request.connect_timeout.count())) &&
+            set(easy, CURLOPT_MAXAGE_CONN, at_least_one(request.idle_timeout.count() / 1'000)) &&
             set(easy, CURLOPT_HTTPHEADER, transfer.headers.get()) && set(easy, CURLOPT_ERRORBUFFER, transfer.reason) &&
             set(easy, CURLOPT_WRITEFUNCTION, on_body) && set(easy, CURLOPT_WRITEDATA, &transfer) &&
             set(easy, CURLOPT_HEADERFUNCTION, on_header) && set(easy, CURLOPT_HEADERDATA, &transfer) &&
+            set(easy, CURLOPT_PREREQFUNCTION, on_request) && set(easy, CURLOPT_PREREQDATA, &transfer) &&
             set(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request.max_body_bytes)) &&
             set(easy, CURLOPT_PRIVATE, &transfer);
   if (request.method == "HEAD") ok = ok && set(easy, CURLOPT_NOBODY, 1L);
@@ -151,6 +166,8 @@ Error error_of(const Transfer& transfer) {
     case CURLE_OPERATION_TIMEDOUT:
       return Error(Code::deadline_exceeded, "The other server did not answer in time").logged(reason);
     case CURLE_UNSUPPORTED_PROTOCOL:
+      if (transfer.leaves > 0) break;  // the answer was no HTTP
+      [[fallthrough]];
     case CURLE_URL_MALFORMAT:
       return Error(Code::configuration_error, "The address of the other server is not an http URL").logged(reason);
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <athena/base/clock.h>
+#include <athena/driver/health.h>
 #include <athena/driver/target.h>
 #include <athena/query/read_json.h>
 
@@ -32,8 +33,8 @@ struct Settings {
   Shape response_shape = Shape::documented;
   bool early_sdk = true;
   bool audit_headers_required = true;
-  query::ReadOptions read;                 ///< default_limit and the bounds of statements
-  bool camel_to_snake = false;             ///< force_camel_case_to_snake_case
+  query::ReadOptions read;                           ///< default_limit and the bounds of statements
+  bool camel_to_snake = false;                       ///< force_camel_case_to_snake_case
   std::uint32_t post_processing_max_rows = 100'000;  ///< grouping of more: 413
   std::vector<std::string> jdbc_allowed_hosts;  ///< empty: X-JDBC-URL is off. "example.org" also admits its subdomains
   bool jdbc_allow_private_hosts = false;
@@ -47,9 +48,11 @@ struct Settings {
   std::uint32_t max_concurrent_requests = 4'096;  ///< per loop; beyond: 503 overloaded
   std::size_t response_head_start = 64 * 1024;    ///< held back before streaming starts
 
-  std::string admin_key;        ///< ATHENA_KEY_12; empty: admin_not_configured
-  std::string docs_url;         ///< GET /docs redirects there
-  std::string openapi;          ///< text of api/openapi.yaml
+  driver::HealthConfig health;  ///< taken at the start; a reload does not change it
+
+  std::string admin_key;            ///< ATHENA_KEY_12; empty: admin_not_configured
+  std::string docs_url;             ///< GET /docs redirects there
+  std::string openapi;              ///< text of api/openapi.yaml
   std::string request_log = "all";  ///< all | errors | sampled
 };
 

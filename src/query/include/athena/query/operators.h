@@ -10,8 +10,29 @@ namespace athena::query {
 /// writes it. Readers, printers, docs and tests read the row; a language without a spelling answers
 /// unsupported_operator.
 enum class Op : std::uint8_t {
-  eq, neq, gt, gte, lt, lte, like, ilike, match, imatch, in, nin, is, isdistinct, contains, contained_by, overlaps,
-  fts, plfts, phfts, wfts, starts_with, between
+  eq,
+  neq,
+  gt,
+  gte,
+  lt,
+  lte,
+  like,
+  ilike,
+  match,
+  imatch,
+  in,
+  nin,
+  is,
+  isdistinct,
+  contains,
+  contained_by,
+  overlaps,
+  fts,
+  plfts,
+  phfts,
+  wfts,
+  starts_with,
+  between
 };
 
 enum class Arity : std::uint8_t {
@@ -35,7 +56,7 @@ enum class Form : std::uint8_t {
 
 struct OpRow {
   Op op;
-  std::string_view name;                     ///< "eq", "containedBy"
+  std::string_view name;                      ///< "eq", "containedBy"
   std::span<const std::string_view> aliases;  ///< "=", "cd", …
   Arity arity;
   Form form;
@@ -44,7 +65,7 @@ struct OpRow {
   std::string_view postgres;
   std::string_view sqlite;
   std::string_view cql;   ///< same placeholders, without `{t}`, `{v}`
-  std::string_view rest;  ///< PostgREST's name of the operator, or what to make of several
+  std::string_view rest;  ///< PostgREST's name of the operator; `between` is two tests, nin a negated one
 };
 
 std::span<const OpRow> operator_rows() noexcept;
