@@ -16,11 +16,11 @@ bool less_ignoring_case(std::string_view a, std::string_view b) noexcept {
 }
 
 bool same_target(const driver::Target& a, const driver::Target& b) {
+  if (a.secret || b.secret) return false;  // where a secret comes from cannot be compared
   return a.kind == b.kind && a.host == b.host && a.address == b.address && a.port == b.port &&
          a.database == b.database && a.user == b.user && a.password == b.password && a.sslmode == b.sslmode &&
-         a.create == b.create && a.read_only == b.read_only && a.pool.max_connections == b.pool.max_connections &&
-         a.pool.min_connections == b.pool.min_connections && a.pool.connect_timeout == b.pool.connect_timeout &&
-         a.pool.idle_timeout == b.pool.idle_timeout;
+         a.create == b.create && a.read_only == b.read_only && a.more_hosts == b.more_hosts && a.url == b.url &&
+         a.binding == b.binding && a.session_mode == b.session_mode && a.pool == b.pool;
 }
 
 Result<std::shared_ptr<const Client>> make_client(const ClientSettings& settings, const Snapshot* before,
