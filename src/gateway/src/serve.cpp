@@ -5,6 +5,7 @@
 #include <athena/base/text.h>
 
 #include "cors.h"
+#include "custom_supabase.h"
 #include "direct_target.h"
 #include "endpoint.h"
 #include "reply.h"
@@ -144,11 +145,24 @@ Async<> Serve::find_client(RequestContext& context) {
     co_return fail(Code::missing_client_header, "X-Athena-Client header is required and cannot be empty");
   }
   const auto* client = context.snapshot->find(*name);
+  if (!client && text::iequals(*name, kCustomSupabase)) co_return co_await find_custom_supabase(context);
   if (!client) co_return fail(Code::unknown_client, "X-Athena-Client does not match a configured client.");
   if ((*client)->settings.frozen) {
     co_return fail(Error(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen"));
   }
   context.slot = backends_.get(*client);
+  co_return Result<>{};
+}
+
+/// The project that x-supabase-url names, which no configuration knows.
+Async<> Serve::find_custom_supabase(RequestContext& context) {
+  ATHENA_CO_TRY(const auto url, single_header(context.head(), "x-supabase-url"));
+  ATHENA_CO_TRY(const auto key, single_header(context.head(), "x-supabase-key"));
+  const std::string url_text(url.value_or("")), key_text(key.value_or(""));
+  ATHENA_CO_TRY(const driver::Target target, co_await resolve_supabase_target(system_resolver(loop_), url_text,
+                                                                              key_text, context.settings()));
+  context.slot =
+      backends_.get_direct(target.url + '\n' + target.address + '\n' + key_text, target, kCustomSupabase);
   co_return Result<>{};
 }
 

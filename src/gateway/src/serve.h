@@ -33,6 +33,7 @@ class Serve : public http::Handler {
   std::string identify(const http::RequestHead& head);
   Result<> route(RequestContext& context);
   Async<> find_client(RequestContext& context);
+  Async<> find_custom_supabase(RequestContext& context);
   Async<> read(RequestContext& context, std::optional<json::Document>& document);
   void complete(RequestContext& context);
   void fail_request(RequestContext& context, const Error& error);
