@@ -85,7 +85,7 @@ class Rest:
     def __init__(self, request, connection, cap):
         self.request, self.cap = request, cap
         self.cursor = connection.cursor()
-        self.preferences = read_preferences(request.header("Prefer"))
+        self.preferences = read_preferences(",".join(request.headers.get_all("Prefer", [])))
         self.schemas = read_schemas(self.cursor)
         profile = request.header("Accept-Profile" if request.command in ("GET", "HEAD") else "Content-Profile")
         self.schema = profile or self.schemas[0]
@@ -323,8 +323,9 @@ class Handler(BaseHTTPRequestHandler):
         try:
             pairs = urllib.parse.parse_qsl(url.query, keep_blank_values=True, strict_parsing=True, errors="strict") \
                 if url.query else []
-            reply = Rest(self, connection, cap).answer(where[3] or "/", pairs)
-            connection.commit()
+            rest = Rest(self, connection, cap)
+            reply = rest.answer(where[3] or "/", pairs)
+            connection.rollback() if rest.preferences.get("tx") == "rollback" else connection.commit()
             return reply
         except GrammarError as error:
             connection.rollback()

@@ -110,7 +110,11 @@ constexpr KeyRow kRows[] = {
      [](Config& c, const Setting& s) { return take(c.settings.jdbc_allow_private_hosts, s); }},
     {"gateway", "logging_client", nullptr},
     {"gateway", "auth_client", nullptr},
-    {"gateway", "supabase_allowed_hosts", nullptr},
+    {"gateway", "supabase_allowed_hosts",
+     [](Config& c, const Setting& s) { return take(c.settings.supabase_allowed_hosts, s); }},
+    {"gateway", "supabase_allow_private_hosts",
+     [](Config& c, const Setting& s) { return take(c.settings.supabase_allow_private_hosts, s); }},
+    {"gateway", "supabase_api_url", [](Config& c, const Setting& s) { return take(c.settings.supabase_api_url, s); }},
     {"gateway", "post_processing_max_rows", nullptr},
 
     {"health", "enabled", [](Config& c, const Setting& s) { return take(c.settings.health.enabled, s); }},

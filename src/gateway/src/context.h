@@ -27,6 +27,9 @@ using Intent = std::variant<std::monostate, query::FetchRequest, query::UpdateRe
 enum class Stage : std::uint8_t { route, read, run, reply };
 inline constexpr std::size_t kStages = 4;
 
+/// A database that no configuration knows: X-JDBC-URL, or client custom_supabase with its two headers.
+enum class DirectTarget : std::uint8_t { none, postgres, supabase };
+
 /// Everything that is known about a request, passed by hand through its life. Lives in the frame of Serve::handle().
 struct RequestContext {
   RequestContext(http::Exchange& exchange_of_request, std::shared_ptr<const Snapshot> current)
@@ -35,8 +38,9 @@ struct RequestContext {
   http::Exchange& exchange;
   std::shared_ptr<const Snapshot> snapshot;  ///< settings and clients as they were when the request came
   const Endpoint* endpoint = nullptr;
-  std::shared_ptr<BackendSlot> slot;  ///< the client's database on this loop; null for routes without one
-  std::string_view direct_uri;        ///< the caller names a database itself; empty: no
+  std::shared_ptr<BackendSlot> slot;         ///< the client's database on this loop; null for routes without one
+  DirectTarget direct = DirectTarget::none;  ///< the caller names the database itself
+  std::string_view direct_uri;               ///< of a PostgreSQL so named
   std::string request_id;
   TimePoint deadline;
   Shape shape = Shape::documented;

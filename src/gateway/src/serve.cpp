@@ -6,6 +6,7 @@
 #include <athena/base/text.h>
 
 #include "cors.h"
+#include "custom_supabase.h"
 #include "direct_target.h"
 #include "endpoint.h"
 #include "reply.h"
@@ -95,8 +96,7 @@ Task<> Serve::handle(http::Exchange& exchange) {
   if (result && context.endpoint) {
     if (context.endpoint->needs_client || context.endpoint->action == Action::query) result = find_client(context);
     if (result) result = services_.auth.authenticate(context);
-    // To look up a name costs time and tells about the network: not for whom no key lets in.
-    if (result && !context.direct_uri.empty()) result = co_await reach_direct_target(context);
+    if (result && context.direct != DirectTarget::none) result = co_await reach_direct_target(context);
     context.stage_done(Stage::route);
     if (result && takes_body(*context.endpoint)) {
       result = check_coding(context.head());
@@ -152,6 +152,7 @@ Result<> Serve::find_client(RequestContext& context) {
   auto direct = head.find("X-JDBC-URL");
   if (!direct) direct = head.find("x-pg-uri");
   if (direct && !direct->empty()) {
+    context.direct = DirectTarget::postgres;
     context.direct_uri = *direct;
     return {};
   }
@@ -161,6 +162,10 @@ Result<> Serve::find_client(RequestContext& context) {
     return fail(Code::missing_client_header, "X-Athena-Client header is required and cannot be empty");
   }
   const auto* client = context.snapshot->find(*name);
+  if (!client && text::iequals(*name, kCustomSupabase)) {
+    context.direct = DirectTarget::supabase;
+    return {};
+  }
   if (!client) return fail(Code::unknown_client, "X-Athena-Client does not match a configured client.");
   if ((*client)->settings.frozen) {
     return fail(Error(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen"));
@@ -169,10 +174,23 @@ Result<> Serve::find_client(RequestContext& context) {
   return {};
 }
 
+/// To look up a name costs time and tells about the network: it is not done for whom no key lets in.
 Async<> Serve::reach_direct_target(RequestContext& context) {
+  if (context.direct == DirectTarget::supabase) co_return co_await reach_custom_supabase(context);
   const std::string uri(context.direct_uri);
   ATHENA_CO_TRY(const driver::Target target, co_await resolve_direct_target(loop_, uri, context.settings()));
   context.slot = backends_.get_direct(uri + '\n' + target.address, target);
+  co_return Result<>{};
+}
+
+/// The project that x-supabase-url names, which no configuration knows.
+Async<> Serve::reach_custom_supabase(RequestContext& context) {
+  ATHENA_CO_TRY(const auto url, single_header(context.head(), "x-supabase-url"));
+  ATHENA_CO_TRY(const auto key, single_header(context.head(), "x-supabase-key"));
+  const std::string url_text(url.value_or("")), key_text(key.value_or(""));
+  ATHENA_CO_TRY(const driver::Target target,
+                co_await resolve_supabase_target(system_resolver(loop_), url_text, key_text, context.settings()));
+  context.slot = backends_.get_direct(target.url + '\n' + target.address + '\n' + key_text, target, kCustomSupabase);
   co_return Result<>{};
 }
 

@@ -34,6 +34,7 @@ class Serve : public http::Handler {
   Result<> route(RequestContext& context);
   Result<> find_client(RequestContext& context);
   Async<> reach_direct_target(RequestContext& context);
+  Async<> reach_custom_supabase(RequestContext& context);
   Result<> parse(RequestContext& context, std::string_view body, std::optional<json::Document>& document);
   void complete(RequestContext& context);
   void fail_request(RequestContext& context, const Error& error);

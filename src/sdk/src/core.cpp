@@ -136,6 +136,14 @@ Async<HealthStatus> Core::co_check() {
   co_return status;
 }
 
+std::vector<std::string> Core::health_keys() const {
+  std::vector<std::string> keys;
+  for (const driver::HostReport& host : parts_->health->report(Clock::now())) {
+    keys.push_back(host.backend + '|' + host.host);
+  }
+  return keys.empty() ? parts_->channel->health_keys() : keys;
+}
+
 Result<HealthStatus> Core::check() {
   return wait_for(co_check(), config_.timeout + kGrace);
 }

@@ -32,7 +32,8 @@ class Core {
 
   const AthenaClientConfig& config() const noexcept { return config_; }
   driver::HostHealth& health() noexcept { return *parts_->health; }
-  std::vector<std::string> health_keys() const { return parts_->channel->health_keys(); }
+  /// Of the hosts that are watched: a cluster's nodes are known once it was asked, before that only where it is.
+  std::vector<std::string> health_keys() const;
 
  private:
   struct Silent final : driver::Observer {

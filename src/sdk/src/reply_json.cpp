@@ -88,6 +88,7 @@ Result<> read_rows(const json::Value& rows, int status, QueryResult& result) {
     if (!row.is_object()) return no_answer(status, "a row is no object");
     read_row(row, result);
   }
+  for (auto& row : result.rows) row.resize(result.columns.size());  // those before the first that named a column
   return {};
 }
 

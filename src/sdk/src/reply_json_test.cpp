@@ -61,6 +61,7 @@ TEST(Reply, digits_and_documents_are_kept) {
 TEST(Reply, columns_in_another_order_or_left_out_find_their_places) {
   EXPECT_EQ(read(200, R"({"data":[{"a":1,"b":2},{"b":4,"a":3},{"b":6}]})")->to_json(),
             R"([{"a":1,"b":2},{"a":3,"b":4},{"a":null,"b":6}])");
+  EXPECT_EQ(read(200, R"({"data":[{},{"a":1}]})")->to_json(), R"([{"a":null},{"a":1}])");
 }
 
 TEST(Reply, writes_say_how_many_rows) {

@@ -12,11 +12,6 @@ std::string key_of(const Target& target) {
          std::to_string(target.port == 0 ? 5432 : target.port);
 }
 
-/// The server itself said no, in its own words.
-bool is_answer(const Error& error) noexcept {
-  return std::ranges::find(error.fields, "sql_state", &Error::Fields::value_type::first) != error.fields.end();
-}
-
 }  // namespace
 
 Gate::Gate(const Target& target)
@@ -67,7 +62,7 @@ void Gate::Attempt::connected(TimePoint now) {
 void Gate::Attempt::failed(const Error& error, TimePoint now) {
   const bool is_final = is_permanent(error);
   if (is_final) permit_.succeeded(now);
-  if (!is_answer(error)) permit_.failed(now);
+  if (blames_host(error)) permit_.failed(now);
   permit_ = {};
   Gate* gate = std::exchange(gate_, nullptr);
   const std::lock_guard lock(gate->mutex_);

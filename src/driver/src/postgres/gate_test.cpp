@@ -127,6 +127,15 @@ TEST_F(GateTest, a_server_that_is_full_or_starting_is_tried_again_when_the_pause
   EXPECT_TRUE(gate.may_enter(now + Backoff::kLongest));
 }
 
+TEST_F(GateTest, what_this_process_or_this_client_lacks_is_no_fault_of_the_host) {
+  TimePoint now = kStart;
+  for (const char* what : {"memory", "tls", "password"}) {
+    for (int i = 0; i < 6; ++i) now = fail_next(Error(Code::connection_error, "no").with("own_fault", what), now);
+  }
+  EXPECT_TRUE(health->admit("postgresql|db1:5433", now));
+  EXPECT_TRUE(gate.is_failing());
+}
+
 TEST_F(GateTest, without_health_no_host_is_left_alone) {
   health = nullptr;
   TimePoint now = kStart;

@@ -155,6 +155,26 @@ TEST_F(PostgresHealth, a_server_that_is_gone_for_a_moment_opens_nothing) {
   EXPECT_EQ(database.counter.count(Event::Kind::host_opened), 0U);
 }
 
+TEST_F(PostgresHealth, a_client_that_insists_on_tls_does_not_spoil_the_host_for_others) {
+  Target strict = parse_uri(environment("ATHENA_TEST_POSTGRES")).value();
+  strict.sslmode = "require";
+  strict.port = relay.port();
+  const auto backend = open(strict, share(strict), Runtime{database.loop, database.counter, health});
+  std::optional<Result<Answer>> refused;
+  const auto ask = [&]() -> Async<Answer> {
+    ATHENA_CO_TRY(auto stream, co_await backend->execute(Native{"SELECT 1", {}, {}}, LiveDatabase::call()));
+    co_return co_await read_all(std::move(stream));
+  };
+  asio::co_spawn(database.loop.executor(), ask(),
+                 [&refused](std::exception_ptr, Result<Answer> answer) { refused = std::move(answer); });
+  wait_until([this] { return relay.accepted() > kThreshold; });
+  EXPECT_EQ(database.counter.count(Event::Kind::host_opened), 0U);
+  EXPECT_TRUE(database.sql("SELECT 1"));
+  database.run(backend->stop());
+  wait_until([&refused] { return refused.has_value(); });
+  EXPECT_FALSE(*refused);
+}
+
 TEST_F(PostgresHealth, a_host_that_is_forced_offline_is_not_tried) {
   health->force_offline("postgresql|127.0.0.1:" + std::to_string(relay.port()), seconds(300), Clock::now());
   const auto answer = database.sql("SELECT 1");

@@ -421,7 +421,7 @@ void insert_from_another_loop(const Target& target, const std::shared_ptr<Shared
   }).join();
 }
 
-TEST_F(ConcurrencyTest, reads_of_one_turn_share_a_snapshot_until_somebody_commits) {
+TEST_F(ConcurrencyTest, a_commit_ends_the_snapshot_that_reads_of_one_turn_share) {
   must("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)");
   query::Select all = select_from("t");
   all.limit = 10;
@@ -431,6 +431,7 @@ TEST_F(ConcurrencyTest, reads_of_one_turn_share_a_snapshot_until_somebody_commit
   };
   const auto turn = [&]() -> Async<std::vector<std::size_t>> {
     std::vector<std::size_t> seen;
+    ATHENA_CO_TRY(seen.emplace_back(), co_await rows());  // opens the connection
     ATHENA_CO_TRY(seen.emplace_back(), co_await rows());
     sqlite3* other = nullptr;  // another program: its commit is counted nowhere
     sqlite3_open(target_.database.c_str(), &other);
@@ -443,7 +444,10 @@ TEST_F(ConcurrencyTest, reads_of_one_turn_share_a_snapshot_until_somebody_commit
   };
   const auto seen = wait_for(turn());
   ASSERT_TRUE(seen) << why(seen);
-  EXPECT_EQ(*seen, (std::vector<std::size_t>{1, 1, 3}));
+  EXPECT_EQ(seen->at(0), 1u);
+  EXPECT_EQ(seen->at(1), 1u);
+  EXPECT_LE(seen->at(2), 2u);  // it may be seen, and need not
+  EXPECT_EQ(seen->at(3), 3u);
 }
 
 TEST_F(ConcurrencyTest, what_another_program_writes_is_seen_in_the_next_turn) {

@@ -13,6 +13,7 @@
 
 #include <athena/base/json.h>
 #include <athena/base/text.h>
+#include <athena/driver/health.h>
 #include <athena/http/client.h>
 
 #include "postgres/live_fixture.h"
@@ -425,6 +426,31 @@ TEST_F(SupabaseLive, a_broken_answer_is_an_error_and_no_rows) {
   }
   fault("GET", R"("do":"status","status":302,"headers":{"Location":"http://127.0.0.1:1/"})");
   EXPECT_THAT(run(select_by("rl_many", "id", "1")).error().error, HasSubstr("redirect"));
+}
+
+TEST_F(SupabaseLive, a_failing_host_is_left_alone_and_refusals_do_not_count) {
+  close();
+  HealthConfig config;
+  config.failure_threshold = 3;
+  const auto health = HostHealth::create(config, counter_);
+  backend_ = supabase::open(target_, share(target_), Runtime{sql_.loop, counter_, health});
+  const std::string key = "supabase|" + target_.host + ":" + std::to_string(target_.port);
+  query::Select wrong = select_by("rl_many", "id", "1");
+  std::get<query::Predicate>(wrong.where.terms[0]).operands[0] = std::string("no number");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(run(wrong).error().code, Code::invalid_text_representation);
+  EXPECT_FALSE(health->is_offline(key, Clock::now()));
+  for (int i = 0; i < 3; ++i) fault("GET", R"("do":"status","status":503,"headers":{"Retry-After":"60"})");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(run(select_by("rl_many", "id", "1")).error().code, Code::database_unavailable);
+  EXPECT_TRUE(health->is_offline(key, Clock::now()));
+  EXPECT_FALSE(backend_->health().usable);
+  const int before = seen("GET", "/rl_many");
+  const auto refused = run(select_by("rl_many", "id", "1"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::database_unavailable);
+  EXPECT_GT(refused.error().retry_after_s, 0U);
+  EXPECT_EQ(seen("GET", "/rl_many"), before) << "nobody was asked";
+  health->reset(key);
+  EXPECT_TRUE(run(select_by("rl_many", "id", "1")).has_value());
 }
 
 TEST_F(SupabaseLive, deadlines_and_cancelling_end_the_wait) {

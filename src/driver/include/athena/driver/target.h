@@ -18,6 +18,7 @@ struct PoolConfig {
   std::uint32_t min_connections = 5;  ///< opened when the client is first used
   milliseconds connect_timeout{5'000};
   milliseconds idle_timeout{300'000};
+  bool operator==(const PoolConfig&) const = default;
 };
 
 /// One machine of a database that has several.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ enum class Shape : std::uint8_t { documented, compact, bare };
 struct ClientSettings {
   std::string name;
   driver::Target target;
+  std::optional<driver::Target> postgres;  ///< supabase: the database behind it, for raw SQL
   std::string description;
   std::string source = "config";  ///< config | database | embedded
   bool frozen = false;
@@ -38,6 +40,12 @@ struct Settings {
   std::uint32_t post_processing_max_rows = 100'000;  ///< grouping of more: 413
   std::vector<std::string> jdbc_allowed_hosts;  ///< empty: X-JDBC-URL is off. "example.org" also admits its subdomains
   bool jdbc_allow_private_hosts = false;
+  std::vector<std::string> supabase_allowed_hosts{"*.supabase.co"};  ///< of x-supabase-url; empty: it is off
+  bool supabase_allow_private_hosts = false;
+  std::string supabase_postgres_uri;   ///< SUPABASE_POSTGRES_URI, with {db}; empty: /query/sql cannot run there
+  std::string supabase_access_token;   ///< SUPABASE_ACCESS_TOKEN: of the management API
+  std::string supabase_project_ref;    ///< PROJECT_REF
+  std::string supabase_api_url = "https://api.supabase.com";
   std::map<std::string, std::string> id_columns;  ///< table_id_map.yaml
 
   // api:
