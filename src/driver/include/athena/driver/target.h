@@ -56,9 +56,10 @@ struct Target {
 };
 
 /// Reads `postgres://user:password@host:port/db?sslmode=…`, `postgresql://`, `jdbc:postgresql://`, `sqlite:PATH`,
-/// `supabase+https://KEY@host/rest/v1?schema=NAME` (key, path and schema may be left out), `postgrest+https://…`.
-/// Only host, port, dbname, user, password and sslmode are taken over; another libpq parameter (service, passfile,
-/// hostaddr, sslkey, options …) is refused with its name (contract 2). Error: configuration_error.
+/// `scylla://user:password@h1:9042,h2/keyspace?tls=require`, `supabase+https://KEY@host/rest/v1?schema=NAME` (key, path
+/// and schema may be left out), `postgrest+https://…`. Only host, port, dbname, user, password and sslmode are taken
+/// over; another libpq parameter (service, passfile, hostaddr, sslkey, options …) is refused with its name (contract
+/// 2). Error: configuration_error.
 Result<Target> parse_uri(std::string_view uri);
 
 }  // namespace athena::driver
