@@ -17,10 +17,11 @@ import sys
 from servers.d1 import D1
 from servers.pgbouncer import PgBouncer
 from servers.postgres import Postgres
+from servers.postgrest import Postgrest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-SERVICES = {service.name: service for service in (Postgres, PgBouncer, D1)}
+SERVICES = {service.name: service for service in (Postgres, PgBouncer, Postgrest, D1)}
 
 
 def default_folder():

@@ -4,13 +4,13 @@ With --url the suite runs against a server that is already there; it must serve 
 schema_postgres.sql and schema_sqlite.sql.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 import uuid
 
@@ -27,25 +27,41 @@ def pytest_addoption(parser):
     parser.addoption("--binary", default=os.environ.get("ATHENA_BINARY", str(ROOT / "build/release/athena")))
 
 
-@pytest.fixture(scope="session")
-def postgres_uri():
-    """A database of its own, filled from schema_postgres.sql; dropped with the server that holds it."""
-    base = os.environ.get("ATHENA_TEST_POSTGRES")
-    if not base:
+def service_uri(name):
+    """Where a service is, which is started if nobody has."""
+    variable = f"ATHENA_TEST_{name.upper()}"
+    if variable not in os.environ:
         started = subprocess.run(
-            [sys.executable, ROOT / "tools/services.py", "start", "postgres"],
-            check=True,
-            capture_output=True,
-            text=True,
+            ["/usr/bin/python3", ROOT / "tools/services.py", "start", name], check=True, capture_output=True, text=True
         )
         service = json.loads(started.stdout)
-        base, os.environ["ATHENA_TEST_POSTGRES_LOG"] = service["uri"], service["log"]
+        os.environ[variable], os.environ[variable + "_LOG"] = service["uri"], service["log"]
+    return os.environ[variable]
+
+
+@contextlib.contextmanager
+def new_database():
+    """A database of its own, filled from schema_postgres.sql; dropped with the server that holds it."""
+    base = service_uri("postgres")
     name = "contract_" + uuid.uuid4().hex[:8]
     run_psql(base, "-c", f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'")
     uri = base.rsplit("/", 1)[0] + "/" + name
     run_psql(uri, "-f", str(HERE / "schema_postgres.sql"))
     yield uri
     run_psql(base, "-c", f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgres_uri():
+    with new_database() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def rest_uri():
+    """The scripted PostgREST over a database of its own."""
+    with new_database() as uri:
+        yield service_uri("postgrest").rsplit("/", 1)[0] + "/" + uri.rsplit("/", 1)[1]
 
 
 def run_psql(uri, *arguments):
@@ -117,7 +133,7 @@ def stop_athena(server):
     assert code == 0, f"athena ended with {code}\n{server.log()[-4000:]}"
 
 
-def config_text(postgres_uri, sqlite_path, gateway="", api=""):
+def config_text(postgres_uri, sqlite_path, gateway="", api="", rest_uri=""):
     return f"""
 api:
   threads: 2
@@ -134,7 +150,7 @@ clients:
     uri: {postgres_uri}
   - name: lite
     uri: sqlite:{sqlite_path}
-"""
+""" + (f"  - name: rest\n    uri: {rest_uri}\n" if rest_uri else "")
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +164,11 @@ def athena(request, tmp_path_factory):
     with sqlite3.connect(database) as connection:
         connection.executescript((HERE / "schema_sqlite.sql").read_text())
     connection.close()
-    server = start_athena(request.config.getoption("--binary"), directory, config_text(uri, database))
+    server = start_athena(
+        request.config.getoption("--binary"),
+        directory,
+        config_text(uri, database, rest_uri=request.getfixturevalue("rest_uri")),
+    )
     server.postgres_uri = uri
     yield server
     stop_athena(server)
@@ -159,7 +179,8 @@ class Client:
 
     def __init__(self, server, name):
         self.server, self.name = server, name
-        self.is_postgres = name == "pg"
+        self.is_postgres = name in ("pg", "rest")  # what knows PostgreSQL's types and operators
+        self.runs_sql = name != "rest"
 
     def send(self, method, path, body=None, headers=None, **options):
         merged = {"X-Athena-Client": self.name, **(headers or {})}
@@ -189,7 +210,7 @@ class Client:
         return self.send("POST", "/gateway/query", {"query": text, **fields}, headers)
 
 
-@pytest.fixture(params=["pg", "lite"])
+@pytest.fixture(params=["pg", "lite", "rest"])
 def client(request, athena):
     return Client(athena, request.param)
 
@@ -202,6 +223,17 @@ def pg(athena):
 @pytest.fixture
 def lite(athena):
     return Client(athena, "lite")
+
+
+@pytest.fixture
+def rest(athena):
+    return Client(athena, "rest")
+
+
+@pytest.fixture(params=["pg", "lite"])
+def sql_client(request, athena):
+    """Of the databases that run SQL as the caller wrote it."""
+    return Client(athena, request.param)
 
 
 def assert_error(reply, status, code):

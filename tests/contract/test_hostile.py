@@ -270,13 +270,13 @@ def test_backends_killed_under_load(athena, pg):
     assert len(failed) < 50, failed[:3]
 
 
-def test_a_table_dropped_and_made_again_while_cached(client):
-    client.query("create table shifting (id integer primary key, a text)")
-    client.insert("shifting", {"id": 1, "a": "x"})
-    assert client.rows("shifting") == [{"id": 1, "a": "x"}]
-    client.query("drop table shifting")
-    assert client.fetch("shifting").status_code == 400
-    client.query("create table shifting (id integer primary key, b integer)")
-    assert client.rows("shifting") == []
-    assert client.insert("shifting", {"id": 1, "b": 5}).json()["data"] == {"id": 1, "b": 5}
-    client.query("drop table shifting")
+def test_a_table_dropped_and_made_again_while_cached(sql_client):
+    sql_client.query("create table shifting (id integer primary key, a text)")
+    sql_client.insert("shifting", {"id": 1, "a": "x"})
+    assert sql_client.rows("shifting") == [{"id": 1, "a": "x"}]
+    sql_client.query("drop table shifting")
+    assert sql_client.fetch("shifting").status_code == 400
+    sql_client.query("create table shifting (id integer primary key, b integer)")
+    assert sql_client.rows("shifting") == []
+    assert sql_client.insert("shifting", {"id": 1, "b": 5}).json()["data"] == {"id": 1, "b": 5}
+    sql_client.query("drop table shifting")

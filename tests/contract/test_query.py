@@ -4,8 +4,8 @@ import pytest
 from conftest import assert_error
 
 
-def test_select(client):
-    body = client.query("select id, email from users where id <= 2 order by id").json()
+def test_select(sql_client):
+    body = sql_client.query("select id, email from users where id <= 2 order by id").json()
     assert body["message"] == "Query executed" and [row["id"] for row in body["data"]["rows"]] == [1, 2]
     meta = body["data"]["meta"]
     assert (
@@ -13,35 +13,35 @@ def test_select(client):
     )
 
 
-def test_parameters(client):
-    rows = client.query("select email from users where id = $1", params=[2]).json()["data"]["rows"]
+def test_parameters(sql_client):
+    rows = sql_client.query("select email from users where id = $1", params=[2]).json()["data"]["rows"]
     assert rows == [{"email": "bob@example.org"}]
 
 
-def test_returning_rows_of_a_write(client):
-    body = client.query("insert into items (item_id, sku) values (501, 'q1') returning item_id, quantity").json()
+def test_returning_rows_of_a_write(sql_client):
+    body = sql_client.query("insert into items (item_id, sku) values (501, 'q1') returning item_id, quantity").json()
     assert body["data"]["rows"] == [{"item_id": 501, "quantity": 1}] and body["data"]["meta"]["rows_affected"] == 1
-    body = client.query("delete from items where item_id = 501").json()
+    body = sql_client.query("delete from items where item_id = 501").json()
     assert body["data"]["rows"] == [] and body["data"]["meta"]["rows_affected"] == 1
 
 
-def test_several_statements_are_one_transaction(client):
-    body = client.query(
+def test_several_statements_are_one_transaction(sql_client):
+    body = sql_client.query(
         "insert into items (item_id, sku) values (601, 'm1'); insert into items (item_id, sku) values (602, 'm2'); "
         "select count(*) as n from items where item_id in (601, 602)"
     ).json()
     assert body["data"]["rows"] == [{"n": 2}] and body["data"]["meta"]["statement_count"] == 3
-    reply = client.query(
+    reply = sql_client.query(
         "insert into items (item_id, sku) values (603, 'm3'); insert into items (item_id, sku) values (604, 'm1')"
     )
     assert_error(reply, 409, "unique_violation")
-    assert client.query("select count(*) as n from items where item_id = 603").json()["data"]["rows"] == [{"n": 0}]
-    client.query("delete from items where item_id in (601, 602)")
+    assert sql_client.query("select count(*) as n from items where item_id = 603").json()["data"]["rows"] == [{"n": 0}]
+    sql_client.query("delete from items where item_id in (601, 602)")
 
 
 @pytest.mark.parametrize("text", ["begin", "commit", "select 1; rollback", "begin; select 1; commit", "savepoint a"])
-def test_transaction_control_is_refused(client, text):
-    assert_error(client.query(text), 400, "unsupported_statement")
+def test_transaction_control_is_refused(sql_client, text):
+    assert_error(sql_client.query(text), 400, "unsupported_statement")
 
 
 def test_syntax_errors_point_into_the_callers_text(pg):
@@ -49,8 +49,8 @@ def test_syntax_errors_point_into_the_callers_text(pg):
     assert body["details"]["position"] == "11"
 
 
-def test_syntax_error(client):
-    assert_error(client.query("selec 1"), 400, "syntax_error")
+def test_syntax_error(sql_client):
+    assert_error(sql_client.query("selec 1"), 400, "syntax_error")
 
 
 @pytest.mark.parametrize("text", ["", "   ", ";;", "-- only a comment"])
@@ -58,9 +58,9 @@ def test_nothing_to_run(client, text):
     assert client.query(text).status_code == 400
 
 
-def test_read_only(client):
-    assert client.query("select 1 as one", read_only=True).json()["data"]["rows"] == [{"one": 1}]
-    reply = client.query("delete from items", read_only=True)
+def test_read_only(sql_client):
+    assert sql_client.query("select 1 as one", read_only=True).json()["data"]["rows"] == [{"one": 1}]
+    reply = sql_client.query("delete from items", read_only=True)
     assert reply.status_code in (400, 403) and reply.json()["code"] in (
         "read_only_violation",
         "insufficient_privilege",
@@ -100,27 +100,27 @@ def test_sqlite_authorizer(lite, text):
     assert reply.json()["code"] in ("unsupported_statement", "insufficient_privilege", "undefined_function")
 
 
-def test_duplicate_and_unnamed_columns(client):
-    rows = client.query("select 1 as a, 2 as b").json()["data"]["rows"]
+def test_duplicate_and_unnamed_columns(sql_client):
+    rows = sql_client.query("select 1 as a, 2 as b").json()["data"]["rows"]
     assert rows == [{"a": 1, "b": 2}]
 
 
-def test_ddl_is_seen_at_once(client):
-    client.query("create table made_here (id integer primary key, note text)")
+def test_ddl_is_seen_at_once(sql_client):
+    sql_client.query("create table made_here (id integer primary key, note text)")
     try:
-        assert client.insert("made_here", {"id": 1, "note": "n"}).status_code == 200
-        client.query("alter table made_here add column extra text default 'e'")
-        assert client.rows("made_here") == [{"id": 1, "note": "n", "extra": "e"}]
-        client.query("alter table made_here drop column note")
-        assert client.rows("made_here") == [{"id": 1, "extra": "e"}]
+        assert sql_client.insert("made_here", {"id": 1, "note": "n"}).status_code == 200
+        sql_client.query("alter table made_here add column extra text default 'e'")
+        assert sql_client.rows("made_here") == [{"id": 1, "note": "n", "extra": "e"}]
+        sql_client.query("alter table made_here drop column note")
+        assert sql_client.rows("made_here") == [{"id": 1, "extra": "e"}]
     finally:
-        client.query("drop table made_here")
-    assert_error(client.fetch("made_here"), 400, "undefined_table")
+        sql_client.query("drop table made_here")
+    assert_error(sql_client.fetch("made_here"), 400, "undefined_table")
 
 
-def test_query_sql(client):
-    driver = "postgresql" if client.is_postgres else "sqlite"
-    reply = client.send(
+def test_query_sql(sql_client):
+    driver = "postgresql" if sql_client.is_postgres else "sqlite"
+    reply = sql_client.send(
         "POST", "/query/sql", {"query": "select count(*) as n from users", "driver": driver, "db_name": "whatever"}
     )
     body = reply.json()

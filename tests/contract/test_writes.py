@@ -54,12 +54,13 @@ def test_upsert_on_conflict_updates_inserted_columns(client):
     assert body["data"]["label"] == "changed"
 
 
-def test_upsert_update_body_says_what_to_set(client):
+def test_upsert_update_body_says_what_to_set(sql_client):
     row = item()
-    client.insert("items", row)
-    reply = client.insert("items", {**row, "label": "ignored"}, on_conflict=["sku"], update_body={"quantity": 77})
+    sql_client.insert("items", row)
+    reply = sql_client.insert("items", {**row, "label": "ignored"}, on_conflict=["sku"], update_body={"quantity": 77})
     assert reply.status_code == 200, reply.text
-    assert stored(client, row["item_id"])[0]["quantity"] == 77 and stored(client, row["item_id"])[0]["label"] == "new"
+    kept = stored(sql_client, row["item_id"])[0]
+    assert kept["quantity"] == 77 and kept["label"] == "new"
 
 
 @pytest.mark.parametrize(
@@ -72,11 +73,11 @@ def test_upsert_that_does_nothing(client, fields):
     assert stored(client, row["item_id"])[0]["label"] == "new"
 
 
-def test_update_body_without_on_conflict_finds_the_key(client):
+def test_update_body_without_on_conflict_finds_the_key(sql_client):
     row = item()
-    client.insert("items", row)
-    assert client.insert("items", row, update_body={"label": "found"}).status_code == 200
-    assert stored(client, row["item_id"])[0]["label"] == "found"
+    sql_client.insert("items", row)
+    assert sql_client.insert("items", row, update_body={"label": "found"}).status_code == 200
+    assert stored(sql_client, row["item_id"])[0]["label"] == "found"
 
 
 def test_update_body_with_two_candidates_is_refused(client):

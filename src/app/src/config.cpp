@@ -136,6 +136,9 @@ class Reader {
 /// What the environment sets beside the file.
 void take_environment(Config& config, const Environment& environment) {
   config.settings.admin_key = environment.get("ATHENA_KEY_12").value_or("");
+  config.settings.supabase_postgres_uri = environment.get("SUPABASE_POSTGRES_URI").value_or("");
+  config.settings.supabase_access_token = environment.get("SUPABASE_ACCESS_TOKEN").value_or("");
+  config.settings.supabase_project_ref = environment.get("PROJECT_REF").value_or("");
   for (const char* name : {"POSTGRES_ATHENA_LOGGING_URI", "ATHENA_REDIS_URL"}) {
     if (environment.get(name))
       config.notices.push_back({LogLevel::warn, std::string(name) + ": not in effect in this version"});

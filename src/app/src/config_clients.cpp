@@ -87,6 +87,14 @@ Result<std::string> client_uri(const Setting& setting, const Environment& enviro
   return named.refuse("names the variable " + name + ", which is not set");
 }
 
+/// The database behind a client that runs no SQL itself.
+Result<driver::Target> postgres_behind(const Setting& uri) {
+  ATHENA_TRY(const std::string text, uri.text());
+  auto target = driver::parse_uri(text);
+  if (!target || target->kind != "postgresql") return uri.refuse("must be a postgres:// URI");
+  return target;
+}
+
 Result<> add_listed_client(Config& config, const Setting& setting, const Environment& environment) {
   if (setting.node().kind != YamlNode::Kind::map) return setting.refuse("must be {name, uri, …}");
   gateway::ClientSettings client;
@@ -96,6 +104,8 @@ Result<> add_listed_client(Config& config, const Setting& setting, const Environ
       ATHENA_TRY(client.name, member.text());
     } else if (key == "description") {
       ATHENA_TRY(client.description, member.text());
+    } else if (key == "metadata" && value.find("postgres_uri") != nullptr) {
+      ATHENA_TRY(client.postgres, postgres_behind(member.member("postgres_uri", *value.find("postgres_uri"))));
     } else if (key == "key_env_var" || key == "metadata") {
       config.notices.push_back(
           {LogLevel::warn, member.place() + ": " + member.key() + ": not in effect in this version"});

@@ -7,6 +7,7 @@
 #include "d1/backend.h"
 #include "postgres/backend.h"
 #include "sqlite/backend.h"
+#include "supabase/backend.h"
 
 namespace athena::driver {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::string_view kPostgresAliases[] = {"postgres", "neon", "pg"};
 constexpr std::string_view kSqliteAliases[] = {"sqlite3"};
 constexpr std::string_view kD1Aliases[] = {"cloudflare-d1", "cloudflare_d1"};
+constexpr std::string_view kSupabaseAliases[] = {"postgrest"};
 
 constexpr Capabilities kPostgres{.raw_sql = true,
                                  .transactions = true,
@@ -28,6 +30,7 @@ constexpr BackendKind kKinds[] = {
     {"postgresql", kPostgresAliases, kPostgres, &postgres::share, &postgres::open},
     {"sqlite", kSqliteAliases, sqlite::kCapabilities, &sqlite::share, &sqlite::open},
     {"d1", kD1Aliases, d1::kCapabilities, &d1::share, &d1::open},
+    {"supabase", kSupabaseAliases, supabase::kCapabilities, &supabase::share, &supabase::open},
 };
 
 bool can_write(StatementKind kind) noexcept {

@@ -13,8 +13,9 @@
 
 namespace athena::driver {
 
-/// One loop's view of a SchemaCell: gives the tables to requests, lets them wait for the first picture and for one newer
-/// than a change of theirs, and loads when it is this loop's turn. Old pictures serve while the next one is loaded.
+/// One loop's view of a SchemaCell: gives the tables to requests, lets them wait for the first picture and for one
+/// newer than a change of theirs, and loads when it is this loop's turn. Old pictures serve while the next one is
+/// loaded.
 class SchemaFollower {
  public:
   using SchemaPtr = std::shared_ptr<const query::Schema>;

@@ -16,11 +16,15 @@ bool less_ignoring_case(std::string_view a, std::string_view b) noexcept {
 }
 
 bool same_target(const driver::Target& a, const driver::Target& b) {
+  if (a.secret || b.secret) return false;  // where a secret comes from cannot be compared
   return a.kind == b.kind && a.host == b.host && a.address == b.address && a.port == b.port &&
          a.database == b.database && a.user == b.user && a.password == b.password && a.sslmode == b.sslmode &&
-         a.create == b.create && a.read_only == b.read_only && a.pool.max_connections == b.pool.max_connections &&
-         a.pool.min_connections == b.pool.min_connections && a.pool.connect_timeout == b.pool.connect_timeout &&
-         a.pool.idle_timeout == b.pool.idle_timeout;
+         a.create == b.create && a.read_only == b.read_only && a.more_hosts == b.more_hosts && a.url == b.url &&
+         a.binding == b.binding && a.session_mode == b.session_mode && a.pool == b.pool;
+}
+
+bool same_postgres(const std::optional<driver::Target>& a, const std::optional<driver::Target>& b) {
+  return a.has_value() == b.has_value() && (!a || same_target(*a, *b));
 }
 
 Result<std::shared_ptr<const Client>> make_client(const ClientSettings& settings, const Snapshot* before,
@@ -33,7 +37,8 @@ Result<std::shared_ptr<const Client>> make_client(const ClientSettings& settings
                 "Client '" + settings.name + "' names an unknown kind of database, '" + settings.target.kind + "'");
   }
   const auto* old = before ? before->find(settings.name) : nullptr;
-  const bool unchanged = old && same_target((*old)->settings.target, settings.target);
+  const bool unchanged = old && same_target((*old)->settings.target, settings.target) &&
+                         same_postgres((*old)->settings.postgres, settings.postgres);
   if (unchanged && (*old)->settings.frozen == settings.frozen) return *old;
   client->shared = unchanged ? (*old)->shared : client->kind->share(settings.target);
   return std::shared_ptr<const Client>(std::move(client));
@@ -82,7 +87,8 @@ std::shared_ptr<BackendSlot> LoopBackends::peek(const Client& client) const {
   return nullptr;
 }
 
-std::shared_ptr<BackendSlot> LoopBackends::get_direct(const std::string& key, const driver::Target& target) {
+std::shared_ptr<BackendSlot> LoopBackends::get_direct(const std::string& key, const driver::Target& target,
+                                                      std::string_view name) {
   const auto known = std::ranges::find(direct_, key, &Direct::key);
   if (known != direct_.end()) {
     known->last_used = Clock::now();
@@ -90,7 +96,7 @@ std::shared_ptr<BackendSlot> LoopBackends::get_direct(const std::string& key, co
     return direct_.front().slot;
   }
   auto client = std::make_shared<Client>();
-  client->settings.name = "direct";
+  client->settings.name = name;
   client->settings.target = target;
   client->settings.target.pool.max_connections = kDirectConnections;
   client->settings.target.pool.min_connections = 0;

@@ -87,6 +87,26 @@ TEST_F(LoopBackendsTest, a_client_is_found_in_any_case_and_opened_once) {
   EXPECT_EQ(backends_.get(*client), backends_.get(*client));
 }
 
+TEST_F(LoopBackendsTest, a_client_keeps_its_connections_unless_anything_of_its_target_changed) {
+  const Settings settings = with_clients({"a"});
+  const auto before = make_snapshot(settings, nullptr, testing::find_fake_kind).value();
+  const auto after = [&](auto change) {
+    Settings changed = settings;
+    change(changed.clients.front().target);
+    const auto next = make_snapshot(std::move(changed), before.get(), testing::find_fake_kind).value();
+    return next->clients.front()->shared;
+  };
+  const auto& kept = before->clients.front()->shared;
+  EXPECT_EQ(after([](driver::Target&) {}), kept);
+  EXPECT_NE(after([](driver::Target& target) { target.password = "new"; }), kept);
+  EXPECT_NE(after([](driver::Target& target) { target.more_hosts.push_back({"h2", 0}); }), kept);
+  EXPECT_NE(after([](driver::Target& target) { target.url = "https://other.example.org"; }), kept);
+  EXPECT_NE(after([](driver::Target& target) { target.binding = "OTHER"; }), kept);
+  EXPECT_NE(after([](driver::Target& target) { target.session_mode = "first-primary"; }), kept);
+  EXPECT_NE(after([](driver::Target& target) { target.pool.idle_timeout = seconds(1); }), kept);
+  EXPECT_NE(after([](driver::Target& target) { target.secret = [] { return std::string("key"); }; }), kept);
+}
+
 TEST_F(LoopBackendsTest, a_client_that_is_gone_is_stopped_when_no_request_holds_it) {
   const auto before = make_snapshot(with_clients({"a"}), nullptr, testing::find_fake_kind).value();
   auto slot = backends_.get(before->clients.front());

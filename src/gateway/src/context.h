@@ -27,6 +27,9 @@ using Intent = std::variant<std::monostate, query::FetchRequest, query::UpdateRe
 enum class Stage : std::uint8_t { route, read, run, reply };
 inline constexpr std::size_t kStages = 4;
 
+/// A database that no configuration knows: X-JDBC-URL, or client custom_supabase with its two headers.
+enum class DirectTarget : std::uint8_t { none, postgres, supabase };
+
 /// Everything that is known about a request, passed by hand through its life. Lives in the frame of Serve::handle().
 struct RequestContext {
   RequestContext(http::Exchange& exchange_of_request, std::shared_ptr<const Snapshot> current)
@@ -36,16 +39,18 @@ struct RequestContext {
   std::shared_ptr<const Snapshot> snapshot;  ///< settings and clients as they were when the request came
   const Endpoint* endpoint = nullptr;
   std::shared_ptr<BackendSlot> slot;         ///< the client's database on this loop; null for routes without one
+  DirectTarget direct = DirectTarget::none;  ///< the caller names the database itself
+  std::string_view direct_uri;               ///< of a PostgreSQL so named
   std::string request_id;
   TimePoint deadline;
   Shape shape = Shape::documented;
   bool strip_nulls = false;
-  json::Document* document = nullptr;        ///< the parsed body, if the endpoint reads one
+  json::Document* document = nullptr;  ///< the parsed body, if the endpoint reads one
   Intent intent;
-  std::string table;                         ///< for the log line; empty if there is none
-  std::uint64_t rows = 0;                    ///< rows given back or written
-  Code error = Code{0};                      ///< of the answer; 0: none
-  std::string error_detail;                  ///< for the log only
+  std::string table;         ///< for the log line; empty if there is none
+  std::uint64_t rows = 0;    ///< rows given back or written
+  Code error = Code{0};      ///< of the answer; 0: none
+  std::string error_detail;  ///< for the log only
   TimePoint stage_ends[kStages] = {};
 
   const Settings& settings() const noexcept { return snapshot->settings; }

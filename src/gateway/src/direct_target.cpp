@@ -59,10 +59,35 @@ bool is_public_address(std::string_view text) {
 bool is_allowed_host(std::string_view host, const std::vector<std::string>& allowed) {
   if (host.ends_with('.')) host.remove_suffix(1);
   return std::ranges::any_of(allowed, [&](std::string_view name) {
-    if (text::iequals(host, name)) return true;
+    const bool only_subdomains = name.starts_with("*.");
+    if (only_subdomains) name.remove_prefix(2);
+    if (text::iequals(host, name)) return !only_subdomains;
     return host.size() > name.size() + 1 && host[host.size() - name.size() - 1] == '.' &&
            text::iequals(host.substr(host.size() - name.size()), name);
   });
+}
+
+Resolve system_resolver(Loop& loop) {
+  return [&loop](std::string host, std::uint16_t port) -> Async<std::vector<std::string>> {
+    asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(loop.executor());
+    boost::system::error_code error;
+    const auto found =
+        co_await resolver.async_resolve(host, std::to_string(port), asio::redirect_error(use_task, error));
+    if (error) co_return fail(Error(Code::database_unavailable).logged(error.message()));
+    std::vector<std::string> addresses;
+    for (const auto& entry : found) addresses.push_back(entry.endpoint().address().to_string());
+    co_return addresses;
+  };
+}
+
+Async<std::string> resolve_checked(Resolve resolve, std::string host, std::uint16_t port, bool allow_private,
+                                   std::string header) {
+  const auto addresses = co_await resolve(std::move(host), port);
+  if (!addresses || addresses->empty()) co_return fail(Code::database_unavailable, header + " host cannot be resolved");
+  if (!allow_private && !std::ranges::all_of(*addresses, is_public_address)) {
+    co_return fail(Code::direct_target_refused, header + " private or local hosts are blocked by policy");
+  }
+  co_return addresses->front();
 }
 
 Async<driver::Target> resolve_direct_target(Loop& loop, std::string uri, const Settings& settings) {
@@ -79,17 +104,9 @@ Async<driver::Target> resolve_direct_target(Loop& loop, std::string uri, const S
   if (!is_allowed_host(target->host, settings.jdbc_allowed_hosts)) {
     co_return fail(Code::direct_target_refused, "X-JDBC-URL host is not in the configured JDBC host allowlist");
   }
-  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(loop.executor());
-  boost::system::error_code error;
-  const auto found = co_await resolver.async_resolve(target->host, std::to_string(target->port ? target->port : 5432),
-                                                     asio::redirect_error(use_task, error));
-  if (error || found.empty()) co_return fail(Code::database_unavailable, "X-JDBC-URL host cannot be resolved");
-  const address chosen = found.begin()->endpoint().address();
-  const bool all_public = std::ranges::all_of(found, [](const auto& e) { return is_public(e.endpoint().address()); });
-  if (!all_public && !settings.jdbc_allow_private_hosts) {
-    co_return fail(Code::direct_target_refused, "X-JDBC-URL private or local hosts are blocked by policy");
-  }
-  target->address = chosen.to_string();
+  const std::uint16_t port = target->port ? target->port : std::uint16_t{5432};
+  ATHENA_CO_TRY(target->address, co_await resolve_checked(system_resolver(loop), target->host, port,
+                                                          settings.jdbc_allow_private_hosts, "X-JDBC-URL"));
   co_return std::move(*target);
 }
 

@@ -40,6 +40,8 @@ constexpr Endpoint kEndpoints[] = {
      "List keys and constraints"},
     {get, "/schema/migrations", "", Action::schema, true, kRaw, nullptr, run_schema_migrations,
      "List applied migrations, where the database tracks them"},
+    {post, "/api/v2/supabase/ssl_enforcement", "", Action::admin, false, kRaw, read_ssl_enforcement_body,
+     run_ssl_enforcement, "Switch the enforcement of SSL for the database of a Supabase project"},
     {get, "/", "", Action::open, false, kRaw, nullptr, run_root, "Status, version and routes"},
     {get, "/ping", "", Action::open, false, kRaw, nullptr, run_ping, "Answers pong"},
     {get, "/health", "", Action::open, false, kRaw, nullptr, run_health, "Liveness"},

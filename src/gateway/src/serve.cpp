@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include <athena/base/digest.h>
 #include <athena/base/text.h>
 
 #include "cors.h"
+#include "custom_supabase.h"
 #include "direct_target.h"
 #include "endpoint.h"
 #include "reply.h"
@@ -38,14 +40,22 @@ Result<std::optional<std::string_view>> single_header(const http::RequestHead& h
   return found;
 }
 
-/// A validator of the answer's bytes (FNV-1a, 64 bits), for GET replies that were not streamed. Weak, since the session
-/// may compress what it sends.
+bool takes_body(const Endpoint& endpoint) noexcept {
+  return endpoint.read && endpoint.method != http::Method::get;
+}
+
+Result<> check_coding(const http::RequestHead& head) {
+  const auto coding = head.find("Content-Encoding");
+  if (!coding || text::iequals(*coding, "identity")) return {};
+  return fail(Code::unsupported_media_type, "Request bodies must not be compressed");
+}
+
+/// A validator of the answer's bytes, for GET replies that were not streamed. Weak, since the session may compress what
+/// it sends.
 std::string entity_tag(std::string_view body) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  std::string tag = "W/\"0000000000000000\"";
-  for (std::size_t i = 0; i < 16; ++i) tag[3 + i] = "0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
-  return tag;
+  Digest digest;
+  digest.add(body);
+  return "W/\"" + digest.hex() + '"';
 }
 
 bool matches_tag(std::string_view if_none_match, std::string_view tag) {
@@ -59,9 +69,14 @@ bool matches_tag(std::string_view if_none_match, std::string_view tag) {
 
 }  // namespace
 
-Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot)
-    : loop_(loop), snapshot_(std::move(snapshot)), log_(sink, snapshot_->settings.request_log), driver_log_(sink),
-      backends_(loop, driver_log_), services_(loop, backends_, ready_),
+Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot,
+             std::shared_ptr<driver::HostHealth> health)
+    : loop_(loop),
+      snapshot_(std::move(snapshot)),
+      log_(sink, snapshot_->settings.request_log),
+      driver_log_(sink),
+      backends_(loop, driver_log_, std::move(health)),
+      services_(loop, backends_, ready_),
       tick_(loop.watch([this, ticks = 0u](TimePoint now) mutable {
         log_.flush();
         if (++ticks % 100 == 0) backends_.sweep(now);
@@ -79,11 +94,20 @@ Task<> Serve::handle(http::Exchange& exchange) {
   Result<> result =
       admitted ? route(context) : fail(Code::overloaded, "Too many requests run at once", "Try again shortly.");
   if (result && context.endpoint) {
-    if (context.endpoint->needs_client || context.endpoint->action == Action::query)
-      result = co_await find_client(context);
+    if (context.endpoint->needs_client || context.endpoint->action == Action::query) result = find_client(context);
     if (result) result = services_.auth.authenticate(context);
+    if (result && context.direct != DirectTarget::none) result = co_await reach_direct_target(context);
     context.stage_done(Stage::route);
-    if (result && context.endpoint->read) result = co_await read(context, document);
+    if (result && takes_body(*context.endpoint)) {
+      result = check_coding(context.head());
+      std::optional<std::string_view> body = result ? exchange.body_at_hand() : std::nullopt;
+      if (result && !body) {
+        const auto received = co_await exchange.read_body();
+        received ? (void)(body = *received) : (void)(result = fail(received.error()));
+      }
+      if (result) result = parse(context, *body, document);
+    }
+    if (result && context.endpoint->read) result = context.endpoint->read(context);
     if (result) result = services_.auth.authorize(context);
     context.stage_done(Stage::read);
     if (result) result = co_await context.endpoint->run(context, services_);
@@ -123,43 +147,60 @@ Result<> Serve::route(RequestContext& context) {
 }
 
 /// X-Athena-Client, or a direct target where a caller may name one (contract 2).
-Async<> Serve::find_client(RequestContext& context) {
+Result<> Serve::find_client(RequestContext& context) {
   const http::RequestHead& head = context.head();
   auto direct = head.find("X-JDBC-URL");
   if (!direct) direct = head.find("x-pg-uri");
   if (direct && !direct->empty()) {
-    const std::string uri(*direct);
-    ATHENA_CO_TRY(const driver::Target target, co_await resolve_direct_target(loop_, uri, context.settings()));
-    context.slot = backends_.get_direct(uri + '\n' + target.address, target);
-    co_return Result<>{};
+    context.direct = DirectTarget::postgres;
+    context.direct_uri = *direct;
+    return {};
   }
-  ATHENA_CO_TRY(const auto name, single_header(head, "X-Athena-Client"));
+  ATHENA_TRY(const auto name, single_header(head, "X-Athena-Client"));
   if (!name || name->empty()) {
-    if (!context.endpoint->needs_client) co_return Result<>{};
-    co_return fail(Code::missing_client_header, "X-Athena-Client header is required and cannot be empty");
+    if (!context.endpoint->needs_client) return {};
+    return fail(Code::missing_client_header, "X-Athena-Client header is required and cannot be empty");
   }
   const auto* client = context.snapshot->find(*name);
-  if (!client) co_return fail(Code::unknown_client, "X-Athena-Client does not match a configured client.");
+  if (!client && text::iequals(*name, kCustomSupabase)) {
+    context.direct = DirectTarget::supabase;
+    return {};
+  }
+  if (!client) return fail(Code::unknown_client, "X-Athena-Client does not match a configured client.");
   if ((*client)->settings.frozen) {
-    co_return fail(Error(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen"));
+    return fail(Error(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen"));
   }
   context.slot = backends_.get(*client);
+  return {};
+}
+
+/// To look up a name costs time and tells about the network: it is not done for whom no key lets in.
+Async<> Serve::reach_direct_target(RequestContext& context) {
+  if (context.direct == DirectTarget::supabase) co_return co_await reach_custom_supabase(context);
+  const std::string uri(context.direct_uri);
+  ATHENA_CO_TRY(const driver::Target target, co_await resolve_direct_target(loop_, uri, context.settings()));
+  context.slot = backends_.get_direct(uri + '\n' + target.address, target);
   co_return Result<>{};
 }
 
-/// The body, as JSON, and what it asks for.
-Async<> Serve::read(RequestContext& context, std::optional<json::Document>& document) {
-  if (context.endpoint->method != http::Method::get) {
-    if (const auto coding = context.head().find("Content-Encoding"); coding && !text::iequals(*coding, "identity")) {
-      co_return fail(Code::unsupported_media_type, "Request bodies must not be compressed");
-    }
-    ATHENA_CO_TRY(std::string_view body, co_await context.exchange.read_body());
-    if (text::trim(body).empty()) body = "{}";  // what is missing is then named by its reader
-    ATHENA_CO_TRY(document, json::Document::parse(body));
-    if (!document->root().is_object()) co_return fail(Code::invalid_request, "The request body must be a JSON object");
-    context.document = &*document;
-  }
-  co_return context.endpoint->read(context);
+/// The project that x-supabase-url names, which no configuration knows.
+Async<> Serve::reach_custom_supabase(RequestContext& context) {
+  ATHENA_CO_TRY(const auto url, single_header(context.head(), "x-supabase-url"));
+  ATHENA_CO_TRY(const auto key, single_header(context.head(), "x-supabase-key"));
+  const std::string url_text(url.value_or("")), key_text(key.value_or(""));
+  ATHENA_CO_TRY(const driver::Target target,
+                co_await resolve_supabase_target(system_resolver(loop_), url_text, key_text, context.settings()));
+  context.slot = backends_.get_direct(target.url + '\n' + target.address + '\n' + key_text, target, kCustomSupabase);
+  co_return Result<>{};
+}
+
+/// The body, as JSON.
+Result<> Serve::parse(RequestContext& context, std::string_view body, std::optional<json::Document>& document) {
+  if (text::trim(body).empty()) body = "{}";  // what is missing is then named by its reader
+  ATHENA_TRY(document, json::Document::parse(body));
+  if (!document->root().is_object()) return fail(Code::invalid_request, "The request body must be a JSON object");
+  context.document = &*document;
+  return {};
 }
 
 void Serve::complete(RequestContext& context) {

@@ -16,7 +16,8 @@ namespace athena::gateway {
 /// The life of a request on one loop (docs/life-of-a-request.md): what each stage does, and in which order.
 class Serve : public http::Handler {
  public:
-  Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot);
+  Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot,
+        std::shared_ptr<driver::HostHealth> health = nullptr);
 
   Task<> handle(http::Exchange& exchange) override;
   void refuse(http::Exchange& exchange, const Error& error) override;
@@ -31,8 +32,10 @@ class Serve : public http::Handler {
  private:
   std::string identify(const http::RequestHead& head);
   Result<> route(RequestContext& context);
-  Async<> find_client(RequestContext& context);
-  Async<> read(RequestContext& context, std::optional<json::Document>& document);
+  Result<> find_client(RequestContext& context);
+  Async<> reach_direct_target(RequestContext& context);
+  Async<> reach_custom_supabase(RequestContext& context);
+  Result<> parse(RequestContext& context, std::string_view body, std::optional<json::Document>& document);
   void complete(RequestContext& context);
   void fail_request(RequestContext& context, const Error& error);
   void observe(const RequestContext& context);

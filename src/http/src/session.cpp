@@ -18,6 +18,8 @@ constexpr std::size_t kKeepInputBytes = 16 * 1024;
 constexpr std::size_t kKeepBodyBytes = 256 * 1024;
 /// Answers to pipelined requests wait for each other up to here.
 constexpr std::size_t kGatherBytes = 64 * 1024;
+/// Answers up to here wait for the end of the loop's turn.
+constexpr std::size_t kDelayBytes = 4 * 1024;
 /// How long a connection keeps the memory of its last request.
 constexpr milliseconds kRestAfter{1'000};
 /// A peer that is still sending when we have answered gets so much time to take the answer: in all, and between bytes.
@@ -51,7 +53,7 @@ Task<> Session::serve() {
   while (!close_) {
     switch (parser_.feed(in_.view())) {
       case HeadParser::State::incomplete: {
-        if (send_now() == Sent::some) co_await send_rest();
+        if (!delayed_ && send_now() == Sent::some) co_await send_rest();
         await_bytes();
         if (close_) break;
         if (transport_.is_tls()) {
@@ -214,6 +216,7 @@ void Session::await_bytes() {
 void Session::bytes_arrived(std::size_t n) {
   listener_->tally().bytes_in += n;
   if (n > 0) return in_.commit(n);
+  if (std::exchange(send_first_, false) && !expired_ && !input_closed_) return;
   if (phase_ == Phase::idle) {  // nobody waits for an answer
     close_ = true;
   } else if (expired_) {
@@ -276,10 +279,11 @@ bool Session::has_more_input() const noexcept {
   return in_.size() > parser_.size() + body_bytes_in_in_ || !raw_.empty();
 }
 
-/// Whether the answer is sent on its own. If more requests have arrived already it is gathered with theirs, and out at
-/// the end of this turn of the loop even if one of them takes longer.
+/// Whether the answer is sent at once. A short one goes out at the end of this turn of the loop, together with those to
+/// other requests of this connection and of others: to be woken for each of them costs whoever reads them more than to
+/// find them all.
 bool Session::send_apart() {
-  if (close_ || !has_more_input() || unsent() > kGatherBytes) return true;
+  if (close_ || unsent() > (has_more_input() ? kGatherBytes : kDelayBytes)) return true;
   out_.append(answer_.body.view());
   answer_.body.clear();
   if (!delayed_) listener_->send_later(*this);
@@ -296,7 +300,14 @@ void Session::send_delayed() {
     listener_->tally().bytes_out += attempt.bytes;
     out_.drop_front(attempt.bytes);
   } else if (attempt.is == Attempt::Is::failed) {
-    fail_connection();
+    return fail_connection();
+  }
+  if (!out_.empty() && has_no_request()) {
+    // The coroutine waits for bytes of the next request; first it has to see that the peer takes these.
+    send_first_ = true;
+    phase_ = Phase::closing;
+    boost::system::error_code ignored;
+    transport_.socket().cancel(ignored);
   }
 }
 

@@ -60,6 +60,7 @@ class Session final : public Exchange, public RingNode<Session> {
   bool is_tls() const noexcept override { return transport_.is_tls(); }
   TimePoint received_at() const noexcept override { return received_at_; }
   Async<std::string_view> read_body() override;
+  std::optional<std::string_view> body_at_hand() noexcept override;
   void set_status(int status) noexcept override;
   int status() const noexcept override { return answer_.status; }
   void add_header(std::string_view name, std::string_view value) override;
@@ -95,6 +96,7 @@ class Session final : public Exchange, public RingNode<Session> {
   void forget_request();
   bool has_more_input() const noexcept;
   bool send_apart();
+  bool has_no_request() const noexcept { return phase_ == Phase::idle || phase_ == Phase::head; }
   bool declares_too_much() const noexcept;
 
   // Its body.
@@ -144,8 +146,9 @@ class Session final : public Exchange, public RingNode<Session> {
   std::unique_ptr<Compressor> compressor_;
   AnswerFrame::Body stream_ = AnswerFrame::Body::chunked;
   bool head_sent_ = false, aborted_ = false;
-  bool sending_ = false;  ///< send_rest() waits for the socket
-  bool delayed_ = false;  ///< the listener will call send_delayed()
+  bool sending_ = false;     ///< send_rest() waits for the socket
+  bool delayed_ = false;     ///< the listener will call send_delayed()
+  bool send_first_ = false;  ///< the wait for bytes was broken off: some of an answer could not be sent
 
   Cancellation cancellation_;
   TimePoint received_at_;

@@ -16,9 +16,8 @@ constexpr std::size_t kSkipBytes = 64 * 1024;
 }  // namespace
 
 Async<std::string_view> Session::read_body() {
-  if (body_state_ == BodyState::complete || parser_.framing() == Framing::none) co_return body_;
+  if (const auto body = body_at_hand()) co_return *body;
   if (body_state_ == BodyState::failed) co_return fail(body_error_);
-  if (take_buffered_body()) co_return body_;
   phase_ = Phase::body;
   body_state_ = BodyState::failed;  // until it is known to be complete
   auto read = parser_.framing() == Framing::length ? co_await read_body_of_length() : co_await read_chunked_body();
@@ -27,6 +26,12 @@ Async<std::string_view> Session::read_body() {
   if (!read) co_return fail(body_error_ = std::move(read).error());
   body_state_ = BodyState::complete;
   co_return body_;
+}
+
+std::optional<std::string_view> Session::body_at_hand() noexcept {
+  if (body_state_ == BodyState::failed) return std::nullopt;
+  if (body_state_ == BodyState::complete || parser_.framing() == Framing::none || take_buffered_body()) return body_;
+  return std::nullopt;
 }
 
 /// The common case: the body came with its head.

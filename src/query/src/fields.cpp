@@ -152,7 +152,7 @@ Result<std::vector<Output>> read_outputs(std::string_view columns, const ReadOpt
       return fail(Code::limit_exceeded,
                   "'columns' names more than " + std::to_string(options.max_columns) + " columns");
     }
-    ATHENA_TRY(outputs.emplace_back(), read_output(piece));
+    ATHENA_TRY_VOID(read_output(piece, outputs.emplace_back()));
   }
   if (is_star(outputs)) outputs.clear();
   return outputs;
@@ -169,7 +169,7 @@ Result<std::vector<Output>> read_outputs(const json::Value& columns, const ReadO
   outputs.reserve(columns.size());
   for (const json::Value column : columns) {
     if (!column.is_string()) return refuse("columns", "an array of names or a text with commas");
-    ATHENA_TRY(outputs.emplace_back(), read_output(column.as_string()));
+    ATHENA_TRY_VOID(read_output(column.as_string(), outputs.emplace_back()));
   }
   if (is_star(outputs)) outputs.clear();
   return outputs;

@@ -6,6 +6,25 @@
 #include "words.h"
 
 namespace athena::query {
+namespace {
+
+/// A name that is there more than once, or null. A few names are compared as they stand, many are sorted.
+const std::string* find_twice(const std::vector<std::string>& names) {
+  constexpr std::size_t kFew = 12;
+  if (names.size() <= kFew) {
+    for (auto at = names.begin(); at != names.end(); ++at) {
+      if (std::find(at + 1, names.end(), *at) != names.end()) return &*at;
+    }
+    return nullptr;
+  }
+  std::vector<const std::string*> sorted(names.size());
+  std::ranges::transform(names, sorted.begin(), [](const std::string& name) { return &name; });
+  std::ranges::sort(sorted, {}, [](const std::string* name) -> std::string_view { return *name; });
+  const auto twice = std::ranges::adjacent_find(sorted, [](const auto* a, const auto* b) { return *a == *b; });
+  return twice == sorted.end() ? nullptr : *twice;
+}
+
+}  // namespace
 
 std::string key_of(const Output& output) {
   if (!output.alias.empty()) return output.alias;
@@ -21,10 +40,8 @@ bool is_star(const Output& output, const TableDef& table, NameRules rules) {
 Result<> check_keys(const std::vector<std::string>& keys, const TableDef& table) {
   if (keys.empty()) return fail(Code::undefined_column, "Table " + quoted(table.name) + " has no columns");
   // Two members of one name would make the row ambiguous to every reader.
-  std::vector<std::string_view> sorted(keys.begin(), keys.end());
-  std::ranges::sort(sorted);
-  const auto twice = std::ranges::adjacent_find(sorted);
-  if (twice == sorted.end()) return {};
+  const std::string* twice = find_twice(keys);
+  if (!twice) return {};
   return fail(Error(Code::invalid_value, "The key " + quoted(*twice) + " would be in each row twice",
                     "Name a column once, or give it an alias: other:column")
                   .with("column", std::string(shortened(*twice))));

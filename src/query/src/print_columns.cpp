@@ -19,6 +19,15 @@ bool is_decimal_in_text(const ColumnDef& column) {
 
 }  // namespace
 
+void Printer::append_column(std::string& to, const ColumnDef& column) const {
+  if (qualifier_ == "t.") {
+    to += table_->column_sql(column);
+    return;
+  }
+  to += qualifier_;
+  append_identifier(to, column.name);
+}
+
 Result<std::string> Printer::postgres_path(const Column& column, const ColumnDef& def) {
   std::string path = "(" + qualifier_;
   append_identifier(path, def.name);
@@ -61,9 +70,11 @@ Result<Printer::Expression> Printer::expression(const Column& column, Place plac
   const ColumnDef& def = *result.column;
   if (column.path.empty()) {
     result.type = def.type;
-    result.sql.reserve(qualifier_.size() + def.name.size() + 4);
-    result.sql += qualifier_;
-    append_identifier(result.sql, def.name);
+    if (qualifier_ == "t.") {
+      result.plain = table_->column_sql(def);
+    } else {
+      append_column(result.made, def);
+    }
     return result;
   }
   if (def.type != TypeClass::json && def.type != TypeClass::other) {
@@ -72,7 +83,7 @@ Result<Printer::Expression> Printer::expression(const Column& column, Place plac
   }
   result.is_path = true;
   result.type = column.path_as_text ? TypeClass::text : TypeClass::json;
-  ATHENA_TRY(result.sql, is_postgres() ? postgres_path(column, def) : sqlite_path(column, def, place));
+  ATHENA_TRY(result.made, is_postgres() ? postgres_path(column, def) : sqlite_path(column, def, place));
   return result;
 }
 
@@ -80,13 +91,13 @@ void Printer::append_compared(const Expression& column) {
   const bool plain_json = is_postgres() && column.type == TypeClass::json && column.column->type_name == "json";
   const bool cast = !is_postgres() && !column.is_path && is_decimal_in_text(*column.column);
   if (cast) sql() += "CAST(";
-  sql() += column.sql;
+  sql() += column.sql();
   if (plain_json) sql() += "::jsonb";  // json itself has no operators
   if (cast) sql() += " AS NUMERIC)";
 }
 
 void Printer::append_as_text(const Expression& column) {
-  sql() += column.sql;
+  sql() += column.sql();
   const bool is_text = column.type == TypeClass::text || (!column.is_path && column.column->type_name == "citext");
   if (is_postgres() && !is_text) sql() += "::text";
 }
@@ -103,8 +114,8 @@ void Printer::append_all_columns() {
     if (prepared) continue;
     if (!first) sql() += ", ";
     first = false;
-    std::string expression = qualifier_;
-    append_identifier(expression, column.name);
+    std::string expression;
+    append_column(expression, column);
     append_answer(expression, column.type);
   }
 }
@@ -147,6 +158,8 @@ Result<> Printer::append_outputs(const std::vector<Output>& outputs) {
     append_all_columns();
     return {};
   }
+  out_.keys.reserve(outputs.size());
+  out_.types.reserve(outputs.size());
   bool first = true;
   for (const Output& output : outputs) {
     if (!first) sql() += ", ";
@@ -161,10 +174,17 @@ Result<> Printer::append_outputs(const std::vector<Output>& outputs) {
 }
 
 Result<> Printer::append_output(const Output& output) {
+  if (output.cast.empty() && output.column.path.empty()) {
+    ATHENA_TRY(const ColumnDef* def, names().find(output.column.name));
+    append_column(sql(), *def);
+    out_.keys.push_back(output.alias.empty() ? output.column.name : output.alias);
+    out_.types.push_back(def->type);
+    return {};
+  }
   ATHENA_TRY(const Expression column, expression(output.column, Place::answer));
   out_.keys.push_back(key_of(output));
   if (output.cast.empty()) {
-    append_answer(column.sql, column.type);
+    append_answer(column.sql(), column.type);
     out_.types.push_back(column.type);
     return {};
   }
@@ -175,7 +195,7 @@ Result<> Printer::append_output(const Output& output) {
                 "Known types: " + known_casts(options_.flavor));
   }
   const std::size_t at = text.find("{c}");
-  append_answer(std::string(text.substr(0, at)) + column.sql + std::string(text.substr(at + 3)), cast->type);
+  append_answer(std::string(text.substr(0, at)).append(column.sql()).append(text.substr(at + 3)), cast->type);
   out_.types.push_back(cast->type);
   return {};
 }

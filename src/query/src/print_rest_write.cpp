@@ -91,7 +91,14 @@ Result<> RestPrinter::add_rows(const Insert& insert, const Grid& grid, std::stri
 
 Result<> RestPrinter::add_conflict(const Conflict& conflict, const Grid& grid, std::string& prefer) {
   ATHENA_TRY(const auto target, find_conflict_target(conflict, grid, names()));
-  if (target.empty() && !conflict.do_nothing) return {};  // no key is touched: a plain insert
+  if (target.empty() && !conflict.do_nothing) {
+    // There may be another unique key, of which PostgREST does not tell.
+    return fail(Error(Code::ambiguous_conflict_target,
+                      "The rows do not have the primary key of table " + quoted(table_->name) +
+                          ", and PostgREST names no other unique keys",
+                      "Say which one with 'on_conflict'")
+                    .with("table", table_->name));
+  }
   if (conflict.set) {
     return fail(Error(Code::feature_not_supported,
                       "On conflict PostgREST sets all columns of the new row: 'update_body' cannot choose others",

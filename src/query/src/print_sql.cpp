@@ -100,12 +100,7 @@ Result<Printed> Printer::finish() {
 }
 
 void Printer::append_table() {
-  if (!table_->schema.empty()) {
-    append_identifier(sql(), table_->schema);
-    sql() += '.';
-  }
-  append_identifier(sql(), table_->name);
-  sql() += " AS t";
+  sql() += table_->from_sql;
 }
 
 void Printer::append_number(std::uint64_t number) {
@@ -184,7 +179,7 @@ Result<Printed> Printer::print(const Select& select) {
   sql() += " FROM ";
   append_table();
   ATHENA_TRY_VOID(append_where(select.where, std::nullopt));
-  out_.is_keyed = covers_unique_key(select.where);
+  out_.is_keyed = covers_unique_key(select.where, names());
   if (!select.order.empty()) {
     ATHENA_TRY_VOID(append_order(select.order));
   } else if (select.stable_pages && !out_.is_keyed) {

@@ -215,7 +215,7 @@ Result<Printed> Printer::print(const Update& update) {
   } else {
     ATHENA_TRY_VOID(append_returning(update.returning));
   }
-  out_.is_keyed = covers_unique_key(update.where);
+  out_.is_keyed = covers_unique_key(update.where, names());
   return finish();
 }
 
@@ -230,7 +230,7 @@ Result<Printed> Printer::print(const Delete& del) {
   ATHENA_TRY_VOID(append_where(del.where, del.resource_id));
   append_at_most(where_begin, del.max_affected);
   ATHENA_TRY_VOID(append_returning(del.returning));
-  out_.is_keyed = covers_unique_key(del.where);
+  out_.is_keyed = covers_unique_key(del.where, names());
   return finish();
 }
 

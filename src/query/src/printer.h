@@ -33,7 +33,9 @@ class Printer {
     const ColumnDef* column = nullptr;
     TypeClass type = TypeClass::other;
     bool is_path = false;
-    std::string sql;
+    std::string_view plain;  ///< what the schema has ready for a column; empty: `made` is the expression
+    std::string made;
+    std::string_view sql() const noexcept { return plain.empty() ? std::string_view(made) : plain; }
     ValueType value_type() const noexcept { return {type, column->name, is_path && type == TypeClass::json}; }
   };
 
@@ -58,6 +60,7 @@ class Printer {
 
   // print_columns.cpp
   ColumnNames names() const noexcept { return {*table_, options_.names, id_column_}; }
+  void append_column(std::string& to, const ColumnDef& column) const;
   Result<Expression> expression(const Column& column, Place place = Place::comparison);
   Result<std::string> postgres_path(const Column& column, const ColumnDef& def);
   Result<std::string> sqlite_path(const Column& column, const ColumnDef& def, Place place);
@@ -82,8 +85,6 @@ class Printer {
   Result<Param> operand(const Predicate& predicate, std::size_t index, const Expression& column) const;
   Result<std::string_view> spelling(const OpRow& row) const;
   Result<> append_template(const Predicate& predicate, const Expression& column);
-  bool covers_unique_key(const Filter& where) const;
-  void collect_equalities(const Filter& filter, std::vector<const ColumnDef*>& columns) const;
 
   // print_write.cpp
   Result<> append_stored(const ColumnDef& column, const Scalar& value);

@@ -3,6 +3,7 @@
 #include <athena/base/text.h>
 #include <athena/query/read_json.h>
 
+#include "fields.h"
 #include "tokens.h"
 #include "words.h"
 
@@ -40,20 +41,34 @@ Result<> read_path(std::string_view text, std::string_view& rest, std::string_vi
   return {};
 }
 
+/// Nothing but a name, as nearly always: no alias, path, cast or quotes.
+bool is_plain_name(std::string_view text) noexcept {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
 }  // namespace
 
 Result<Column> read_column(std::string_view text) {
   std::string_view rest = text::trim(text);
   Column column;
+  if (is_plain_name(rest)) {
+    column.name = rest;
+    return column;
+  }
   column.name = take_token(rest, {"->"}).text;
   if (column.name.empty()) return malformed(text, "the name is missing");
   ATHENA_TRY_VOID(read_path(text, rest, "", column));
   return column;
 }
 
-Result<Output> read_output(std::string_view text) {
+Result<> read_output(std::string_view text, Output& output) {
   std::string_view rest = text::trim(text);
-  Output output;
+  if (is_plain_name(rest)) {
+    output.column.name = rest;
+    return {};
+  }
   Token first = take_token(rest, {":", "->"});
   if (rest.starts_with(':') && !rest.starts_with("::")) {
     rest.remove_prefix(1);
@@ -68,6 +83,12 @@ Result<Output> read_output(std::string_view text) {
     output.cast = text::to_lower(text::trim(rest));
     if (output.cast.empty()) return malformed(text, "the type is missing behind '::'");
   }
+  return {};
+}
+
+Result<Output> read_output(std::string_view text) {
+  Output output;
+  ATHENA_TRY_VOID(read_output(text, output));
   return output;
 }
 

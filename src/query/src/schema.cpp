@@ -71,10 +71,20 @@ Schema::Schema(std::vector<TableDef> tables, std::vector<std::string> search_pat
     const auto [at, is_new] = by_folded_name_.try_emplace(text::to_lower(key_of(table.schema, table.name)), i);
     if (!is_new) at->second = kAmbiguous;
     table.all_columns_sql.clear();
-    for (const ColumnDef& column : table.columns) {
-      table.all_columns_sql += table.all_columns_sql.empty() ? "t." : ", t.";
+    for (ColumnDef& column : table.columns) {
+      if (!table.all_columns_sql.empty()) table.all_columns_sql += ", ";
+      column.sql_at = static_cast<std::uint32_t>(table.all_columns_sql.size());
+      table.all_columns_sql += "t.";
       append_identifier(table.all_columns_sql, column.name);
+      column.sql_size = static_cast<std::uint32_t>(table.all_columns_sql.size()) - column.sql_at;
     }
+    table.from_sql.clear();
+    if (!table.schema.empty()) {
+      append_identifier(table.from_sql, table.schema);
+      table.from_sql += '.';
+    }
+    append_identifier(table.from_sql, table.name);
+    table.from_sql += " AS t";
   }
 }
 

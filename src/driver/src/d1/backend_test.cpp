@@ -81,7 +81,7 @@ TEST_F(D1, carries_mode_and_bookmark_there_and_back) {
   proxy_.will(ScriptedProxy::answer(200, kOne));
   ASSERT_TRUE(query(ids(), with));
   EXPECT_EQ(session.reached, "b-9");
-  proxy_.will(ScriptedProxy::answer(400, R"({"message":"D1_ERROR: no such table: users: SQLITE_ERROR"})",
+  proxy_.will(ScriptedProxy::answer(400, R"({"message":"D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT"})",
                                     "x-athena-d1-bookmark: of-a-failure\r\n"));
   EXPECT_FALSE(query(insert_one(), with));
   EXPECT_EQ(session.reached, "of-a-failure");
@@ -263,7 +263,7 @@ TEST_F(D1, gives_raw_sql_its_columns_and_types) {
   proxy_.will(ScriptedProxy::answer(200, R"({"rows":[{"data":{"__athena_blob_hex":"00ff"},"n":7}],"columns":["data","n"],"meta":{}})"));
   const auto answer = sql("SELECT data, 3 + 4 AS n FROM users WHERE email = $2 AND score = $1", {number("1"), std::string("a")});
   ASSERT_TRUE(answer) << why(answer);
-  EXPECT_THAT(answer->rows, ElementsAre(ElementsAre("\\x00ff", "7")));
+  EXPECT_THAT(answer->rows, ElementsAre(ElementsAre("\"\\\\x00ff\"", "7")));
   EXPECT_THAT(proxy_.bodies()[0], HasSubstr(R"("params":["a",1])"));
   const auto nothing = sql("SELECT data FROM users");  // an empty result has its columns, too
   ASSERT_TRUE(nothing);

@@ -9,7 +9,7 @@ namespace {
 
 using query::TypeClass;
 
-class Decode : public testing::Test {
+class D1Decode : public testing::Test {
  protected:
   Result<Cell> cell(std::string_view json, TypeClass type) {
     document_.emplace(json::Document::parse(json).value());
@@ -19,7 +19,7 @@ class Decode : public testing::Test {
   std::optional<json::Document> document_;
 };
 
-TEST_F(Decode, by_the_declared_type) {
+TEST_F(D1Decode, by_the_declared_type) {
   EXPECT_TRUE(cell("null", TypeClass::integer)->is_null());
   EXPECT_EQ(cell("1", TypeClass::boolean)->kind(), CellKind::boolean);
   EXPECT_EQ(cell("2", TypeClass::boolean)->integer(), 2);
@@ -33,7 +33,7 @@ TEST_F(Decode, by_the_declared_type) {
   EXPECT_EQ(cell("\"a\"", TypeClass::text)->view(), "a");
 }
 
-TEST_F(Decode, integers_exactly_or_not_at_all) {
+TEST_F(D1Decode, integers_exactly_or_not_at_all) {
   EXPECT_EQ(cell("\"9223372036854775807\"", TypeClass::integer)->integer(), INT64_MAX);
   EXPECT_EQ(cell("9007199254740991", TypeClass::integer)->integer(), 9'007'199'254'740'991);
   for (const TypeClass type : {TypeClass::integer, TypeClass::other, TypeClass::decimal}) {
@@ -45,13 +45,13 @@ TEST_F(Decode, integers_exactly_or_not_at_all) {
   EXPECT_FALSE(cell("-9007199254740992", TypeClass::other));
 }
 
-TEST_F(Decode, infinities_of_columns_of_reals) {
+TEST_F(D1Decode, infinities_of_columns_of_reals) {
   EXPECT_TRUE(std::isinf(cell("\"Inf\"", TypeClass::real)->real()));
   EXPECT_LT(cell("\"-Inf\"", TypeClass::real)->real(), 0);
   EXPECT_EQ(cell("\"Inf\"", TypeClass::text)->kind(), CellKind::text);
 }
 
-TEST_F(Decode, bytes_by_the_mark_or_in_columns_of_bytes) {
+TEST_F(D1Decode, bytes_by_the_mark_or_in_columns_of_bytes) {
   const auto marked = cell(R"({"__athena_blob_hex":"00fF"})", TypeClass::other);
   ASSERT_TRUE(marked);
   EXPECT_EQ(marked->view(), std::string_view("\0\xff", 2));
@@ -70,7 +70,7 @@ std::unique_ptr<ProxyReply> reply(std::string body) {
   return read_reply({.status = 200, .headers = {}, .body = std::move(body)}).value();
 }
 
-TEST(NativeColumns, have_the_names_of_the_reply_and_the_types_of_the_compiler) {
+TEST(D1Columns, have_the_names_of_the_reply_and_the_types_of_the_compiler) {
   const std::vector<ColumnInfo> compiled = {{"b", "INTEGER", TypeClass::integer}, {"a", "TEXT", TypeClass::text}};
   auto columns = native_columns(*reply(R"({"rows":[{"a":1,"b":2}],"columns":["a","b"]})"), compiled);
   ASSERT_EQ(columns.size(), 2U);

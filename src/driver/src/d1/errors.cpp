@@ -58,11 +58,11 @@ struct SqliteText {
 };
 std::optional<SqliteText> read_sqlite(std::string_view text) {
   SqliteText read;
-  const std::size_t name = text.rfind(": SQLITE_");
+  constexpr std::string_view kExtended = " (extended: ";
+  const std::size_t name = text.substr(0, text.rfind(kExtended)).rfind(": SQLITE_");
   if (name == std::string_view::npos) return std::nullopt;
   std::string_view names = text.substr(name + 2);
   read.message = text.substr(0, name);
-  constexpr std::string_view kExtended = " (extended: ";
   const std::size_t extended = names.find(kExtended);
   std::optional<int> code;
   if (extended != std::string_view::npos && names.ends_with(')')) {

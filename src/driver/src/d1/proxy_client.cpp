@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <athena/base/text.h>
+#include <athena/driver/health.h>
 
 #include "cancelled.h"
 #include "pause.h"
@@ -13,6 +14,12 @@ namespace {
 
 /// What one answer may be. The Worker holds all of it, too, in at most 128 MB.
 constexpr std::size_t kMaxReplyBytes = 32 * 1024 * 1024;
+
+constexpr seconds kSilence{5};
+
+bool is_overload(int status) noexcept {
+  return status == 429 || status == 502 || status == 503 || status == 504 || (status >= 520 && status <= 527);
+}
 
 bool is_success(int status) noexcept {
   return status >= 200 && status <= 299;
@@ -104,10 +111,27 @@ Result<http::ClientRequest> ProxyClient::request(const std::string& body, bool m
 Task<ProxyClient::Attempt> ProxyClient::attempt(const Outgoing& outgoing, const std::string& body, Call call) {
   Result<http::ClientRequest> request = this->request(body, may_repeat(outgoing, call), call);
   if (!request) co_return Attempt{nullptr, {std::move(request).error(), Effect::refused}, std::nullopt};
+  HostHealth::Permit permit;
+  if (runtime_.health) {
+    auto admitted = runtime_.health->admit(host_key_, Clock::now());
+    if (!admitted) co_return Attempt{nullptr, {std::move(admitted).error(), Effect::refused}, std::nullopt};
+    permit = *std::move(admitted);
+  }
   bool sent = false;
   request->sent = &sent;
+  const TimePoint began = Clock::now();
   auto response = co_await client_->send(*std::move(request), call.cancellation);
-  if (response) co_return judge(*std::move(response), outgoing, call.session);
+  if (response) {
+    if (is_overload(response->status)) {
+      permit.failed(Clock::now());
+    } else {
+      permit.succeeded(Clock::now());
+    }
+    co_return judge(*std::move(response), outgoing, call.session);
+  }
+  // A caller's own short deadline says nothing about the host.
+  const bool silent = response.error().code == Code::deadline_exceeded && Clock::now() - began >= kSilence;
+  if (response.error().code == Code::database_unavailable || silent) permit.failed(Clock::now());
   if (stopping_) {
     response = fail(Code::shutting_down);
   } else if (response.error().code == Code::cancelled && call.cancellation && call.cancellation->cancelled()) {
@@ -150,7 +174,7 @@ Error ProxyClient::final_error(Attempt attempt, bool writes) {
 }
 
 bool ProxyClient::is_usable() const {
-  return !stopping_;
+  return !stopping_ && !(runtime_.health && runtime_.health->is_offline(host_key_, Clock::now()));
 }
 
 Task<> ProxyClient::stop() {

@@ -32,7 +32,7 @@ std::vector<std::string> texts_of(std::string_view rows) {
   }
 }
 
-TEST(ProxyRequest, has_the_names_of_the_protocol) {
+TEST(D1ProxyRequest, has_the_names_of_the_protocol) {
   EXPECT_EQ(request_body({.sql = "select \"a\"", .params = "1,\"x\"", .binding = "DB", .session_mode = "first-primary",
                           .bookmark = "b-1"}),
             R"({"query":"select \"a\"","params":[1,"x"],"databaseBinding":"DB","sessionMode":"first-primary",)"
@@ -41,7 +41,7 @@ TEST(ProxyRequest, has_the_names_of_the_protocol) {
             R"({"query":"select 1","params":[],"databaseBinding":"DB","sessionMode":null,"bookmark":null})");
 }
 
-TEST(ProxyRequest, sends_values_that_javascript_keeps) {
+TEST(D1ProxyRequest, sends_values_that_javascript_keeps) {
   using query::ParamKind;
   const query::Param params[] = {{ParamKind::null, ""},       {ParamKind::text, "a\"b"},   {ParamKind::boolean, "true"},
                                  {ParamKind::boolean, "false"}, {ParamKind::real, ".5"}, {ParamKind::real, "+1e3"},
@@ -51,7 +51,7 @@ TEST(ProxyRequest, sends_values_that_javascript_keeps) {
   EXPECT_EQ(printed_params(large).error().code, Code::value_out_of_range);
 }
 
-TEST(ProxyRequest, orders_values_by_their_numbers) {
+TEST(D1ProxyRequest, orders_values_by_their_numbers) {
   const query::Scalar params[] = {query::Number{"9007199254740993"}, std::string("two"), true,
                                   query::JsonText{"[1]"}, query::Number{"9007199254740991"},
                                   query::Number{"0.1234567890123456789"}, std::monostate()};
@@ -65,7 +65,7 @@ TEST(ProxyRequest, orders_values_by_their_numbers) {
   EXPECT_THAT(native_params(params, too_few).error().error, HasSubstr("Parameter 2 has a value"));
 }
 
-TEST(ProxyReply, is_read_without_its_rows) {
+TEST(D1ProxyReply, is_read_without_its_rows) {
   const auto reply = read_reply(answer(
       R"( {"columns":["a",7,"b"],"rows" : [{"a":"]}","b":[1]}, {"a":null}],"count":3,"bookmark":" b-2 ","meta":{}})"));
   ASSERT_TRUE(reply) << reply.error().error;
@@ -76,7 +76,7 @@ TEST(ProxyReply, is_read_without_its_rows) {
   EXPECT_THAT(texts_of((*reply)->rows), ElementsAre(R"({"a":"]}","b":[1]})", R"({"a":null})"));
 }
 
-TEST(ProxyReply, prefers_the_header_and_what_meta_counts) {
+TEST(D1ProxyReply, prefers_the_header_and_what_meta_counts) {
   http::ClientResponse response = answer(R"({"rows":[],"count":0,"bookmark":"body","meta":{"changes":5}})");
   response.headers = {{"x-athena-d1-bookmark", " header "}};
   const auto reply = read_reply(response);
@@ -85,14 +85,14 @@ TEST(ProxyReply, prefers_the_header_and_what_meta_counts) {
   EXPECT_EQ((*reply)->affected, 5U);
 }
 
-TEST(ProxyReply, may_lack_members_but_not_all) {
+TEST(D1ProxyReply, may_lack_members_but_not_all) {
   EXPECT_TRUE(read_reply(answer(R"({"durationMs":1.5})")));
   EXPECT_TRUE(read_reply(answer(R"({"rows":null,"meta":{}})")));
   EXPECT_THAT(refusal("{}").error, HasSubstr("nothing of the proxy protocol"));
   EXPECT_THAT(refusal(R"({"hello":"world"})").error, HasSubstr("nothing of the proxy protocol"));
 }
 
-TEST(ProxyReply, is_no_success_because_its_status_is_one) {
+TEST(D1ProxyReply, is_no_success_because_its_status_is_one) {
   EXPECT_EQ(refusal(R"({"success":false,"error":"D1_ERROR: no such table: x: SQLITE_ERROR"})").code,
             Code::undefined_table);
   EXPECT_EQ(refusal("[]").code, Code::database_error);
@@ -102,7 +102,7 @@ TEST(ProxyReply, is_no_success_because_its_status_is_one) {
   }
 }
 
-TEST(RowTexts, wants_one_comma_between_two_rows) {
+TEST(D1RowTexts, wants_one_comma_between_two_rows) {
   EXPECT_THAT(texts_of(""), ElementsAre());
   EXPECT_THAT(texts_of(" 1 , \"a,]\" "), ElementsAre("1 ", "\"a,]\""));
   EXPECT_THAT(texts_of("{}{}"), ElementsAre("{}", "error"));
@@ -110,7 +110,7 @@ TEST(RowTexts, wants_one_comma_between_two_rows) {
   EXPECT_THAT(texts_of("{},"), ElementsAre("{}", "error"));
 }
 
-TEST(RetryAfter, is_a_number_of_seconds) {
+TEST(D1RetryAfter, is_a_number_of_seconds) {
   http::ClientResponse response = answer("", 429);
   EXPECT_FALSE(retry_after(response));
   response.headers = {{"retry-after", "7"}};

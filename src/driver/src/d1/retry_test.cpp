@@ -10,7 +10,7 @@ using enum Effect;
 const TimePoint kNow{seconds(1'000)};
 const TimePoint kDeadline = kNow + seconds(30);
 
-TEST(Retry, of_reads_backs_off_and_ends) {
+TEST(D1Retry, of_reads_backs_off_and_ends) {
   RetryBudget budget;
   Retry retry(true, kDeadline);
   EXPECT_EQ(retry.next({unknown, {}}, kNow, 1, budget), kNow + milliseconds(100));
@@ -19,7 +19,7 @@ TEST(Retry, of_reads_backs_off_and_ends) {
   EXPECT_EQ(retry.tries(), 3);
 }
 
-TEST(Retry, never_sends_a_write_twice) {
+TEST(D1Retry, never_sends_a_write_twice) {
   RetryBudget budget;
   Retry retry(false, kDeadline);
   for (const Effect effect : {refused, not_run, unknown, in_vain}) {
@@ -27,14 +27,14 @@ TEST(Retry, never_sends_a_write_twice) {
   }
 }
 
-TEST(Retry, is_for_what_it_may_help) {
+TEST(D1Retry, is_for_what_it_may_help) {
   RetryBudget budget;
   Retry retry(true, kDeadline);
   EXPECT_FALSE(retry.next({refused, {}}, kNow, 1, budget));
   EXPECT_FALSE(retry.next({in_vain, {}}, kNow, 1, budget));
 }
 
-TEST(Retry, waits_as_long_as_it_is_told_but_not_beyond_the_deadline) {
+TEST(D1Retry, waits_as_long_as_it_is_told_but_not_beyond_the_deadline) {
   RetryBudget budget;
   Retry retry(true, kDeadline);
   EXPECT_EQ(retry.next({not_run, 2}, kNow, 1, budget), kNow + seconds(2));
@@ -42,7 +42,7 @@ TEST(Retry, waits_as_long_as_it_is_told_but_not_beyond_the_deadline) {
   EXPECT_FALSE(retry.next({not_run, {}}, kDeadline - milliseconds(1), 1, budget));
 }
 
-TEST(RetryBudget, adds_a_tenth_at_most) {
+TEST(D1RetryBudget, adds_a_tenth_at_most) {
   RetryBudget budget;
   int spent = 0;
   while (budget.spend()) ++spent;

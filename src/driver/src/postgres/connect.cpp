@@ -92,8 +92,28 @@ std::string_view refusal_state(std::string_view message) {
   return looks_like_one && message[message.size() - 6] == ' ' ? state : std::string_view();
 }
 
-std::unexpected<Error> refused(std::string_view message) {
+/// Why it failed, where that is no word about the host: this process has no more descriptors or memory, or this client
+/// wants or lacks what the server has or asks for.
+constexpr std::string_view kOwnFault = "own_fault";
+constexpr std::string_view kNoPassword = "password";
+
+std::unexpected<Error> own_fault(std::string text, std::string_view what, std::string detail) {
+  return fail(Error(Code::connection_error, std::move(text))
+                  .with(std::string(kOwnFault), std::string(what))
+                  .logged(std::move(detail)));
+}
+
+/// `reached`: how far the attempt had come.
+std::unexpected<Error> refused(pg_conn* handle, ConnStatusType reached, const Target& target) {
+  const std::string_view message = PQerrorMessage(handle);
   const std::string_view state = refusal_state(message);
+  if (PQconnectionNeedsPassword(handle)) {
+    return own_fault("The database asks for a password, and this client has none", kNoPassword, std::string(message));
+  }
+  const bool insists_on_tls = target.sslmode == "require" || target.sslmode.starts_with("verify");
+  if (reached == CONNECTION_SSL_STARTUP && insists_on_tls) {
+    return own_fault("The database could not be reached over TLS as this client asks for", "tls", std::string(message));
+  }
   Error error(Code::connection_error, "The database could not be reached");
   if (state == "53300") {
     error = Error(Code::too_many_connections, "The database accepts no more connections");
@@ -192,7 +212,7 @@ Connection::Handle start(const Target& target, const Addresses& where) {
 Async<> wait_for(Loop& loop, int fd, bool readable, TimePoint deadline) {
   using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
   const int own = ::dup(fd);  // libpq closes its descriptor, whatever becomes of this coroutine
-  if (own < 0) co_return failed(Code::connection_error, "The database could not be reached", "no descriptor left");
+  if (own < 0) co_return own_fault("The database could not be reached", "memory", "no descriptor left");
   const auto descriptor = std::make_shared<Descriptor>(loop.executor(), own);
   const TimeLimit<Descriptor> limit(loop.executor(), deadline, descriptor);
   boost::system::error_code error;
@@ -331,19 +351,21 @@ Async<> Connection::prepare_session(bool detect_pooler) {
 Async<std::unique_ptr<Connection>> connect(Loop& loop, const Target& target, TimePoint deadline) {
   ATHENA_CO_TRY(const Addresses where, co_await resolve(loop, target, deadline));
   Connection::Handle handle = start(target, where);
-  if (!handle) co_return failed(Code::connection_error, "The database could not be reached", "out of memory");
+  if (!handle) co_return own_fault("The database could not be reached", "memory", "out of memory");
   PQsetErrorVerbosity(handle.get(), PQERRORS_SQLSTATE);
   PQsetNoticeProcessor(handle.get(), [](void*, const char*) {}, nullptr);  // not to stderr
   PostgresPollingStatusType status =
       PQstatus(handle.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  ConnStatusType reached = CONNECTION_STARTED;
   while (status != PGRES_POLLING_OK) {
-    if (status == PGRES_POLLING_FAILED) co_return refused(PQerrorMessage(handle.get()));
+    if (status == PGRES_POLLING_FAILED) co_return refused(handle.get(), reached, target);
+    reached = PQstatus(handle.get());
     ATHENA_CO_TRY_VOID(co_await wait_for(loop, PQsocket(handle.get()), status == PGRES_POLLING_READING, deadline));
     status = PQconnectPoll(handle.get());
   }
   auto connection = std::make_unique<Connection>(loop.executor(), std::move(handle));
   if (!connection->wire().is_open() || !connection->cancel_key()) {
-    co_return failed(Code::connection_error, "The database could not be reached", "no descriptor or memory left");
+    co_return own_fault("The database could not be reached", "memory", "no descriptor or memory left");
   }
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(loop.executor(), deadline);
   const auto preparing =
@@ -362,8 +384,14 @@ Async<std::unique_ptr<Connection>> connect(Loop& loop, const Target& target, Tim
 
 bool is_permanent(const Error& error) noexcept {
   return std::ranges::any_of(error.fields, [](const auto& field) {
-    return field.first == "sql_state" && (field.second.starts_with("28") || field.second == "3D000");
+    return (field.first == "sql_state" && (field.second.starts_with("28") || field.second == "3D000")) ||
+           (field.first == kOwnFault && field.second == kNoPassword);
   });
+}
+
+bool blames_host(const Error& error) noexcept {
+  return std::ranges::none_of(error.fields,
+                              [](const auto& field) { return field.first == "sql_state" || field.first == kOwnFault; });
 }
 
 void forget_libpq_environment() {

@@ -93,6 +93,8 @@ Async<std::unique_ptr<Connection>> connect(Loop& loop, const Target& target, Tim
 
 /// Trying again within a second will not help: wrong password, no such database.
 bool is_permanent(const Error& error) noexcept;
+/// Nobody answered: not what the server itself said, nor what this process or this client lacks.
+bool blames_host(const Error& error) noexcept;
 
 /// Removes the environment variables that libpq would obey (contract 2: none applies). Parameters cannot overrule
 /// PGSERVICE, PGOPTIONS and PGTZ, so all are unset: once, before the first connection.

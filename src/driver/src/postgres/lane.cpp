@@ -267,7 +267,7 @@ void Lane::finish_head() {
   if (head->server_error && head->prepared->parse_error) head->server_error = head->prepared->parse_error;
   const bool sends_again = head->server_error && may_send_again(*head);
   // What a delivered cancel could have hit has ended; see Helper.
-  if (fence_ == Fence::cancel_delivered) fence_ = Fence::none;
+  if (fence_ == Fence::cancel_delivered && heads_ >= fenced_heads_) fence_ = Fence::none;
   if (head->abandoned) {
     head->lane = nullptr;
   } else if (sends_again) {
@@ -342,8 +342,9 @@ void Lane::tick(TimePoint now) {
                             request->question.is_write ? "The write may or may not have happened" : ""));
   }
   if (closed_) return;
-  if (fence_ != Fence::none && now - cancel_began_ > kCancelPatience)
-    return lose(lost("a cancel was not settled"), false);
+  const bool unsettled =
+      fence_ == Fence::cancel_under_way || (fence_ != Fence::none && !sent_.empty() && sent_.front()->cancel_sent);
+  if (unsettled && now - cancel_began_ > kCancelPatience) return lose(lost("a cancel was not settled"), false);
   if (!sent_.empty() && sent_.front()->abandoned && head_ticks_ >= kCancelTicks) cancel_head(now);
   if (is_retiring_ && is_idle()) close();
 }
@@ -358,8 +359,10 @@ void Lane::cancel_head(TimePoint now) {
       owner_.helper().cancel(connection_->cancel_key(), loop_.executor(), [weak = weak_from_this()](bool) {
         const auto self = weak.lock();
         if (!self || self->closed_) return;
-        // With nothing in hand the server is idle, and an idle server takes no notice of the signal.
+        // With nothing in hand the server is idle, and an idle server takes no notice of the signal. Else it may have
+        // been further on than the answers that have reached us.
         self->fence_ = self->sent_.empty() ? Fence::none : Fence::cancel_delivered;
+        self->fenced_heads_ = self->heads_ + self->sent_.size();
       });
   if (!accepted) lose(lost("too many cancels wait"), false);
 }

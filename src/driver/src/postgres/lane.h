@@ -83,7 +83,7 @@ class Lane : public std::enable_shared_from_this<Lane> {  // shared with its own
   enum class Fence : std::uint8_t {
     none,
     cancel_under_way,  ///< it may hit whatever runs
-    cancel_delivered   ///< it may hit what runs now, and nothing after
+    cancel_delivered   ///< it may have hit any statement that was sent by then, and none that was sent later
   };
 
   void schedule_flush();
@@ -117,6 +117,7 @@ class Lane : public std::enable_shared_from_this<Lane> {  // shared with its own
   athena::Event drained_;
   TimePoint last_used_, cancel_began_;
   std::uint64_t heads_ = 0, heads_at_tick_ = 0;  // how many statements were finished; tells whether the head moved
+  std::uint64_t fenced_heads_ = 0;  // with a cancel delivered: how many must be finished before the fence is lifted
   std::uint32_t head_ticks_ = 0;
   Fence fence_ = Fence::none;
   bool flush_scheduled_ = false, writing_ = false, paused_ = false, closed_ = false, is_retiring_ = false;

@@ -113,7 +113,7 @@ Async<RowBatch> LaneStream::next() {
     const Cancellation::Watch watch(cancellation_, [this] {
       if (request_->lane) request_->lane->abandon(*request_, cancelled_by(cancellation_->reason()));
     });
-    co_await request.ready.wait();
+    co_await request.ready.suspend();
   }
   if (request.error) co_return fail(std::move(*request.error));
   if (!request.has_rows()) co_return RowBatch{.cells = {}, .rows = 0, .last = true};

@@ -85,7 +85,7 @@ class SqliteBackend final : public Backend {
         shared_(std::move(shared)),
         runtime_(runtime),
         book_(std::make_shared<JobBook>(runtime.loop)),
-        inline_(std::make_unique<InlineReader>(target_)) {}
+        inline_(std::make_shared<InlineReader>(target_, runtime.loop, shared_->writer.commits())) {}
   ~SqliteBackend() override {
     if (loading_) loading_->when_home = nullptr;
   }
@@ -122,7 +122,7 @@ class SqliteBackend final : public Backend {
   const std::shared_ptr<Shared> shared_;
   const Runtime runtime_;
   const std::shared_ptr<JobBook> book_;
-  const std::unique_ptr<InlineReader> inline_;  ///< behind a pointer: analyze() compiles, and is const
+  const std::shared_ptr<InlineReader> inline_;  ///< behind a pointer: analyze() compiles, and is const
   const std::shared_ptr<BatchPool> batches_ = std::make_shared<BatchPool>();
   SnapshotPointer snapshot_;
   std::shared_ptr<LoadJob<Snapshot>> loading_;

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include <athena/base/loop.h>
 #include <athena/driver/backend.h>
 #include <athena/query/print.h>
 
@@ -16,7 +18,11 @@ namespace athena::driver::sqlite {
 /// than most of them. A read gets kBudget and kMostBytes. All its rows are collected before the first is given out, so
 /// a read that needs more time or room than that has given out nothing, and simply begins again on a reader thread. The
 /// statement is remembered, and its next runs go to a thread at once.
-class InlineReader {
+///
+/// The reads of one turn of the loop share a snapshot of the database, because to begin one costs as much as a short
+/// read: locks, and a look at the file. It ends with the turn, or as soon as the writer has committed something. So a
+/// write through Athena is seen by every read that comes after its answer; another program's, from the next turn on.
+class InlineReader : public std::enable_shared_from_this<InlineReader> {  // shared with the end of the turn
  public:
   static constexpr milliseconds kBudget{2};
   static constexpr std::size_t kMostBytes = 256 * 1024;
@@ -30,19 +36,32 @@ class InlineReader {
     Batch batch;
   };
 
-  explicit InlineReader(const Target& target) : target_(target) {}
+  /// What the loop's connection may keep of the file in memory.
+  static constexpr int kPageCacheKiB = 16 * 1024;
+
+  /// `commits`: the writer's, borrowed from what outlives the reader.
+  InlineReader(const Target& target, Loop& loop, const std::atomic<std::uint64_t>& commits)
+      : target_(target), loop_(loop), commits_(commits) {}
 
   Result<Rows> read(const query::Printed& printed, TimePoint now, BatchPool& pool);
-  /// The connection, opened when it is first needed.
+  /// The connection, opened when it is first needed, outside of any snapshot: it sees what is in the file now.
   Result<Connection*> connection();
   bool is_open() const noexcept { return connection_ != nullptr; }
-  void close() noexcept { connection_.reset(); }
+  void close() noexcept;
 
  private:
+  Result<Connection*> open();
+  Result<> share_snapshot();
+  void end_snapshot() noexcept;
   Result<bool> collect(Prepared& prepared, const query::Printed& printed, Rows& rows);
 
   const Target target_;
+  Loop& loop_;
+  const std::atomic<std::uint64_t>& commits_;
   std::unique_ptr<Connection> connection_;
+  bool has_snapshot_ = false;
+  bool turn_ends_ = false;          ///< the end of the turn is posted
+  std::uint64_t seen_commits_ = 0;  ///< when the snapshot began
 };
 
 }  // namespace athena::driver::sqlite

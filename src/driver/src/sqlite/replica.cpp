@@ -69,7 +69,9 @@ bool run_definition(Connection& connection, const std::string& sql) {
   const int code = sqlite3_prepare_v3(connection.handle(), sql.c_str(), -1, 0, &compiled, nullptr);
   const StatementHandle handle(compiled);
   if (code != SQLITE_OK || !handle) return false;
-  if (connection.authorizer().facts().kind.value_or(StatementKind::ddl) != StatementKind::ddl) return false;
+  // CREATE INDEX is told as a REINDEX, too, which is a utility.
+  const StatementKind kind = connection.authorizer().facts().kind.value_or(StatementKind::ddl);
+  if (kind != StatementKind::ddl && kind != StatementKind::utility) return false;
   return sqlite3_step(handle.get()) == SQLITE_DONE;
 }
 
@@ -81,6 +83,8 @@ Result<std::shared_ptr<Replica>> Replica::build(std::vector<SchemaRow> rows) {
   ATHENA_TRY(replica->connection_, Connection::open_in_memory());
   replica->connection_->set_guard({.until = Clock::now() + kBuildTime, .stop = nullptr});
   register_newer_functions(replica->connection_->handle());
+  // A trigger may use a virtual table there; here nothing of it ever runs.
+  sqlite3_db_config(replica->connection_->handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1, nullptr);
   replica->create(std::move(rows));
   ATHENA_TRY(Snapshot snapshot, load_schema(*replica->connection_));
   replica->schema_ = std::move(snapshot.schema);

@@ -72,7 +72,7 @@ TEST(Replica, refuses_what_raw_sql_may_not_do) {
 TEST(Replica, leaves_out_what_it_cannot_read_and_runs_nothing_else) {
   const auto it = replica({
       {"table", "good", "CREATE TABLE good (a); DROP TABLE good"},
-      {"table", "odd", "CREATE TABLE odd (a, b GENERATED SOMEHOW)"},
+      {"table", "odd", "CREATE TABLE odd (a, b AS SOMEHOW)"},
       {"table", "unknown", "CREATE VIRTUAL TABLE unknown USING no_such_module(a)"},
       {"table", "wrong", "INSERT INTO good VALUES (1)"},
       {"table", "away", "ATTACH 'x' AS y"},

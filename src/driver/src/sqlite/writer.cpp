@@ -307,8 +307,9 @@ void Writer::commit(const Jobs& jobs) {
     }
     // Whatever is wrong with the file, the next group looks at it afresh.
     close();
-  } else if (std::ranges::any_of(jobs, has_ddl)) {
-    schema_changes_.fetch_add(1, std::memory_order_release);
+  } else {
+    commits_.fetch_add(1, std::memory_order_release);
+    if (std::ranges::any_of(jobs, has_ddl)) schema_changes_.fetch_add(1, std::memory_order_release);
   }
   for (const auto& job : jobs) job->post_home();
 }

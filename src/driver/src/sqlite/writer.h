@@ -82,6 +82,9 @@ class Writer {
   Result<> submit(std::shared_ptr<WriteJob> job);
   /// How many commits of this writer have changed tables: a schema that was loaded before is out of date.
   std::uint64_t schema_changes() const noexcept { return schema_changes_.load(std::memory_order_acquire); }
+  /// How many commits there were: counted before anyone is told of one, so that who has seen no new one since its
+  /// snapshot began may go on reading from it.
+  const std::atomic<std::uint64_t>& commits() const noexcept { return commits_; }
   std::uint32_t connections() const noexcept { return open_.load(std::memory_order_relaxed) ? 1 : 0; }
   std::uint32_t busy() const noexcept { return busy_.load(std::memory_order_relaxed) ? 1 : 0; }
 
@@ -110,7 +113,7 @@ class Writer {
   std::deque<std::shared_ptr<WriteJob>> queue_;
   std::thread thread_;
   bool stopping_ = false;
-  std::atomic<std::uint64_t> schema_changes_ = 0;
+  std::atomic<std::uint64_t> schema_changes_ = 0, commits_ = 0;
   std::atomic<bool> open_ = false, busy_ = false;
   std::unique_ptr<Connection> connection_;  ///< the thread's
 };

@@ -1,5 +1,6 @@
 #include <limits>
 
+#include <athena/base/digest.h>
 #include <athena/base/json_writer.h>
 
 #include "endpoints/routes.h"
@@ -11,22 +12,15 @@
 namespace athena::gateway {
 namespace {
 
-/// Stands for a statement in the caller's hands until there is a cache: client, body and shape, digested (FNV-1a, 64
-/// bits).
+/// Stands for a statement in the caller's hands until there is a cache: client, body and shape, digested.
 std::string cache_key(const RequestContext& context) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto mix = [&hash](std::string_view bytes) {
-    for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    hash = (hash ^ 0xff) * 0x100000001b3;
-  };
-  mix(context.client().settings.name);
-  mix(context.head().query);
-  if (context.document) mix(context.document->root().raw());
+  Digest digest;
+  digest.add(context.client().settings.name);
+  digest.add(context.head().query);
+  if (context.document) digest.add(context.document->root().raw());
   const char options[] = {static_cast<char>(context.shape), context.strip_nulls ? '1' : '0'};
-  mix({options, sizeof options});
-  std::string text(16, '0');
-  for (std::size_t i = 0; i < text.size(); ++i) text[i] = "0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
-  return text;
+  digest.add({options, sizeof options});
+  return digest.hex();
 }
 
 /// How many rows the caller gets. The statement asks for one more, which says whether there are more; `head` asks for

@@ -4,6 +4,7 @@
 #include <athena/base/text.h>
 
 #include "endpoints/routes.h"
+#include "endpoints/supabase.h"
 #include "reply.h"
 #include "services.h"
 
@@ -80,6 +81,9 @@ Result<> read_query_sql_body(RequestContext& context) {
 
 Async<> run_query_sql(RequestContext& context, Services& services) {
   auto& request = std::get<query::QueryRequest>(context.intent);
+  const std::string_view kind = *kind_of_driver(request.driver);
+  const bool is_behind_supabase = kind == "supabase";
+  if (is_behind_supabase) ATHENA_CO_TRY_VOID(use_supabase_postgres(context, services, request.db_name));
   if (!context.slot) {  // no X-Athena-Client: db_name names the client
     const auto* client = context.snapshot->find(text::trim(request.db_name));
     if (!client) {
@@ -91,8 +95,7 @@ Async<> run_query_sql(RequestContext& context, Services& services) {
       co_return fail(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen");
     context.slot = services.backends.get(*client);
   }
-  const std::string_view kind = *kind_of_driver(request.driver);
-  if (!kind.empty() && kind != context.client().kind->name) {
+  if (!kind.empty() && !is_behind_supabase && kind != context.client().kind->name) {
     co_return fail(Error(Code::unknown_driver, "Client '" + context.client().settings.name + "' is a " +
                                                    std::string(context.client().kind->name) + " database; driver '" +
                                                    request.driver + "' does not apply to it"));

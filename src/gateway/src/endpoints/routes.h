@@ -27,6 +27,9 @@ Async<> run_schema_tables(RequestContext& context, Services& services);
 Async<> run_schema_columns(RequestContext& context, Services& services);
 Async<> run_schema_constraints(RequestContext& context, Services& services);
 Async<> run_schema_migrations(RequestContext& context, Services& services);
+// supabase.cpp
+Result<> read_ssl_enforcement_body(RequestContext& context);
+Async<> run_ssl_enforcement(RequestContext& context, Services& services);
 // utility.cpp
 Async<> run_clients(RequestContext& context, Services& services);
 Async<> run_root(RequestContext& context, Services& services);

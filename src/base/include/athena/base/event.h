@@ -37,8 +37,12 @@ class Event {
 
   /// Returns when the event is set. At most one coroutine may wait at a time.
   Task<> wait() {
-    if (set_) co_return;
-    co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
+    if (!set_) co_await suspend();
+  }
+  /// The same for who has seen that it is not set: a coroutine less on the way of a request.
+  Task<> suspend() {
+    assert(!set_);
+    return asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
         [this](auto handler) {
           assert(!waiter_);
           waiter_ = std::move(handler);

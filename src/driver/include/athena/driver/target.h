@@ -18,6 +18,7 @@ struct PoolConfig {
   std::uint32_t min_connections = 5;  ///< opened when the client is first used
   milliseconds connect_timeout{5'000};
   milliseconds idle_timeout{300'000};
+  bool operator==(const PoolConfig&) const = default;
 };
 
 /// One machine of a database that has several.
@@ -54,9 +55,11 @@ struct Target {
   std::string masked() const;
 };
 
-/// Reads `postgres://user:password@host:port/db?sslmode=…`, `postgresql://`, `jdbc:postgresql://`, `sqlite:PATH`.
-/// Only host, port, dbname, user, password and sslmode are taken over; another libpq parameter (service, passfile,
-/// hostaddr, sslkey, options …) is refused with its name (contract 2). Error: configuration_error.
+/// Reads `postgres://user:password@host:port/db?sslmode=…`, `postgresql://`, `jdbc:postgresql://`, `sqlite:PATH`,
+/// `scylla://user:password@h1:9042,h2/keyspace?tls=require`, `supabase+https://KEY@host/rest/v1?schema=NAME` (key, path
+/// and schema may be left out), `postgrest+https://…`. Only host, port, dbname, user, password and sslmode are taken
+/// over; another libpq parameter (service, passfile, hostaddr, sslkey, options …) is refused with its name (contract
+/// 2). Error: configuration_error.
 Result<Target> parse_uri(std::string_view uri);
 
 }  // namespace athena::driver

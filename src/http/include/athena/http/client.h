@@ -22,6 +22,8 @@ struct ClientRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   milliseconds timeout{30'000};
+  milliseconds connect_timeout{10'000};  ///< within `timeout`
+  milliseconds idle_timeout{118'000};    ///< a kept connection that was idle for longer is not used again
   std::size_t max_body_bytes = 64 * 1024 * 1024;
   /// Connect to this address instead of what the name resolves to ("host:port:address" as in curl's CURLOPT_RESOLVE):
   /// what was checked is what is used. Empty: resolve.
@@ -29,8 +31,8 @@ struct ClientRequest {
   /// False: the request leaves at most once. Otherwise it is sent again, on a new connection, when a kept one turns out
   /// to be dead, which nobody can tell from one that died while the request was carried out.
   bool may_repeat = true;
-  /// Borrowed, null: nobody asks. Set to true when a connection is there and the request begins to leave: after an error
-  /// without it, the other server has seen nothing.
+  /// Borrowed, null: nobody asks. Set to true when a connection is there and the request begins to leave: after an
+  /// error without it, the other server has seen nothing.
   bool* sent = nullptr;
 };
 struct ClientResponse {

@@ -53,6 +53,9 @@ class Exchange {
   /// `100 Continue` if asked for. Errors: payload_too_large, request_timeout, malformed_http (bad chunk), cancelled
   /// (the peer went away). Valid until the handler returns.
   virtual Async<std::string_view> read_body() = 0;
+  /// The same if nothing has to be waited for, as when the body came along with its head: spares the request a
+  /// coroutine. None: call read_body().
+  virtual std::optional<std::string_view> body_at_hand() noexcept = 0;
 
   /// Set before the first flush(); 200 at the start.
   virtual void set_status(int status) noexcept = 0;

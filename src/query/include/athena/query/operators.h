@@ -10,8 +10,29 @@ namespace athena::query {
 /// writes it. Readers, printers, docs and tests read the row; a language without a spelling answers
 /// unsupported_operator.
 enum class Op : std::uint8_t {
-  eq, neq, gt, gte, lt, lte, like, ilike, match, imatch, in, nin, is, isdistinct, contains, contained_by, overlaps,
-  fts, plfts, phfts, wfts, starts_with, between
+  eq,
+  neq,
+  gt,
+  gte,
+  lt,
+  lte,
+  like,
+  ilike,
+  match,
+  imatch,
+  in,
+  nin,
+  is,
+  isdistinct,
+  contains,
+  contained_by,
+  overlaps,
+  fts,
+  plfts,
+  phfts,
+  wfts,
+  starts_with,
+  between
 };
 
 enum class Arity : std::uint8_t {
@@ -36,7 +57,7 @@ enum class Form : std::uint8_t {
 
 struct OpRow {
   Op op;
-  std::string_view name;                     ///< "eq", "containedBy"
+  std::string_view name;                      ///< "eq", "containedBy"
   std::span<const std::string_view> aliases;  ///< "=", "cd", …
   Arity arity;
   Form form;

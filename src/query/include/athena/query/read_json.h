@@ -17,19 +17,19 @@ struct ReadOptions {
   std::uint64_t default_limit = 100;  ///< gateway.default_limit; 0: none
   std::uint32_t max_conditions = 1'000;
   std::uint32_t max_depth = 32;
-  std::uint32_t max_rows = 10'000;       ///< of one insert
+  std::uint32_t max_rows = 10'000;  ///< of one insert
   std::uint32_t max_columns = 1'600;
-  std::uint32_t max_list = 100'000;      ///< elements of one `in`
+  std::uint32_t max_list = 100'000;  ///< elements of one `in`
 };
 
 /// contract 5. Checked for known words when read; applied by the gateway.
 struct Grouping {
   std::string group_by;
-  std::string time_granularity;      ///< minute|hour|day|week|month|year, or empty
+  std::string time_granularity;  ///< minute|hour|day|week|month|year, or empty
   std::string aggregation_column;
   std::string aggregation_strategy;  ///< cumulative_sum|sum|avg|min|max|count, or empty
   bool aggregation_dedup = false;
-  bool rows = true;                  ///< `rows: false` leaves the rows out
+  bool rows = true;  ///< `rows: false` leaves the rows out
 };
 
 /// POST /gateway/fetch, GET /data.
@@ -80,6 +80,14 @@ Result<QueryRequest> read_query(const json::Value& body, bool driver_required);
 /// GET /data: the fetch of contract 3.1 by URL. `parameters` are decoded name/value pairs in their order.
 Result<FetchRequest> read_fetch_url(const std::vector<std::pair<std::string, std::string>>& parameters,
                                     const ReadOptions& options);
+
+/// "table", "schema.table", with double quotes around what has a dot; `schema` empty: none is given beside it.
+Result<Table> read_table(std::string_view name, std::string_view schema);
+/// An object's members as column and value, bounded by max_columns. `field` names it in errors.
+Result<Row> read_row(const json::Value& object, std::string_view field, const ReadOptions& options);
+/// Whether it can be seen without the rows that all of them match: no condition, or "not in the empty list". Such a
+/// filter guards no write.
+bool matches_everything(const Filter& filter);
 
 /// `conditions` alone (contract 4).
 Result<Filter> read_conditions(const json::Value& conditions, const ReadOptions& options);

@@ -14,7 +14,20 @@ namespace athena::query {
 
 /// What a column's type means to the encoder and to the binder, across databases.
 enum class TypeClass : std::uint8_t {
-  boolean, integer, decimal, real, text, uuid, json, timestamp, timestamptz, date, time, bytes, array, other
+  boolean,
+  integer,
+  decimal,
+  real,
+  text,
+  uuid,
+  json,
+  timestamp,
+  timestamptz,
+  date,
+  time,
+  bytes,
+  array,
+  other
 };
 
 struct ColumnDef {
@@ -25,7 +38,8 @@ struct ColumnDef {
   bool has_default = false;  ///< a default, an identity or a generated value
   bool generated = false;    ///< cannot be written
   std::string default_expression;
-  std::uint32_t type_oid = 0;  ///< PostgreSQL only
+  std::uint32_t type_oid = 0;              ///< PostgreSQL only
+  std::uint32_t sql_at = 0, sql_size = 0;  ///< where `t."name"` stands in TableDef::all_columns_sql: made by Schema
 };
 
 struct UniqueKey {
@@ -52,6 +66,12 @@ struct TableDef {
   std::uint32_t average_row_bytes = 0;     ///< 0: unknown
   bool has_triggers = false;
   std::string all_columns_sql;  ///< `t."a", t."b"`: made by Schema, so that `*` costs one append
+  std::string from_sql;         ///< `"schema"."name" AS t`: the same
+
+  /// `t."name"` of one of the columns; empty in a table that is in no Schema.
+  std::string_view column_sql(const ColumnDef& column) const noexcept {
+    return std::string_view(all_columns_sql).substr(column.sql_at, column.sql_size);
+  }
 
   /// The column by the rules, or null. A name that matches two columns but for case, and neither exactly, matches none.
   const ColumnDef* find(std::string_view column, NameRules rules) const;
@@ -79,7 +99,7 @@ class Schema {
 
   std::vector<TableDef> tables_;
   std::vector<std::string> search_path_;
-  std::unordered_map<std::string, std::uint32_t> by_name_;         ///< "schema\0table"
+  std::unordered_map<std::string, std::uint32_t> by_name_;        ///< "schema\0table"
   std::unordered_map<std::string, std::int64_t> by_folded_name_;  ///< lower-cased; -1: ambiguous
 };
 

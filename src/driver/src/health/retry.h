@@ -1,0 +1,3 @@
+#pragma once
+
+#include <athena/driver/retry.h>
