@@ -176,8 +176,14 @@ Result<> Printer::append_outputs(const std::vector<Output>& outputs) {
 Result<> Printer::append_output(const Output& output) {
   if (output.cast.empty() && output.column.path.empty()) {
     ATHENA_TRY(const ColumnDef* def, names().find(output.column.name));
-    append_column(sql(), *def);
     out_.keys.push_back(output.alias.empty() ? output.column.name : output.alias);
+    if (is_d1()) {
+      std::string expression;
+      append_column(expression, *def);
+      append_answer(expression, def->type);
+    } else {
+      append_column(sql(), *def);
+    }
     out_.types.push_back(def->type);
     return {};
   }

@@ -218,7 +218,7 @@ Result<RestPrinter::Test> RestPrinter::test_of(const Predicate& predicate, const
                     .with("backend", std::string(kBackend)));
   }
   const Scalar& operand = predicate.operands.front();
-  if (row.form == Form::text || row.form == Form::prefix) return pattern_test(predicate);
+  if (row.form == Form::text || row.form == Form::pattern || row.form == Form::prefix) return pattern_test(predicate);
   Test test;
   const bool null_comparison = row.form == Form::value && is_null(operand);
   if (null_comparison) ATHENA_TRY_VOID(check_null_comparison(predicate));

@@ -78,7 +78,7 @@ TEST_F(LiveD1, keeps_every_value_as_it_was) {
                                              "{12345678901234567890.50}",
                                              "false",
                                              R"({{"a":[1,null]}})",
-                                             "\\x00ff10",
+                                             R"("\\x00ff10")",
                                              "\"2025-01-01T00:00:00Z\"",
                                              "1e+300",
                                              "5"};
@@ -116,7 +116,7 @@ TEST_F(LiveD1, inserts_many_rows_or_none) {
   ASSERT_TRUE(third);
   EXPECT_EQ(third->rows[0][2], "9007199254740993");
   EXPECT_EQ(third->rows[0][4], "true");  // the default, where the row had no value
-  EXPECT_EQ(third->rows[0][6], "\\x0a");
+  EXPECT_EQ(third->rows[0][6], R"("\\x0a")");
   EXPECT_EQ(query(by_key(table_, "id", number("2")))->rows[0][2], "null");
 
   for (query::Row& row : many) row.erase(row.begin());
@@ -201,7 +201,7 @@ TEST_F(LiveD1, runs_raw_sql_with_columns_parameters_and_transactions) {
   const auto rounded = sql("SELECT CAST('9007199254740993' AS INTEGER) AS big");
   ASSERT_FALSE(rounded);
   EXPECT_EQ(rounded.error().code, Code::value_out_of_range);
-  EXPECT_EQ(sql("SELECT unhex('0aff') AS b")->rows[0][0], "\\x0aff");  // its SQLite is newer than ours
+  EXPECT_EQ(sql("SELECT unhex('0aff') AS b")->rows[0][0], R"("\\x0aff")");  // its SQLite is newer than ours
   const auto syntax = sql("SELECT\n FROM x");
   ASSERT_FALSE(syntax);
   EXPECT_EQ(syntax.error().code, Code::syntax_error);

@@ -101,7 +101,8 @@ void Replica::create(std::vector<SchemaRow> rows) {
       if (rank_of(row) != rank || run_definition(*connection_, row.sql)) continue;
       // A shadow table is there already.
       const std::string_view message = sqlite3_errmsg(connection_->handle());
-      if (!message.ends_with("already exists")) left_out_.push_back(row.name);
+      const bool is_shadow = message.ends_with("already exists") || message.starts_with("object name reserved");
+      if (!is_shadow) left_out_.push_back(row.name);
     }
   }
   connection_->authorizer().set_mode(Authorizer::Mode::trusted);
