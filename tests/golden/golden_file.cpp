@@ -9,6 +9,7 @@
 #include <athena/base/json_writer.h>
 #include <athena/base/text.h>
 #include <athena/query/print.h>
+#include <athena/query/print_rest.h>
 
 #include "golden_schema.h"
 
@@ -97,6 +98,31 @@ void print_flavour(const GoldenCase& golden, const Statement& statement, Flavor 
   if (printed->is_keyed) lines.emplace_back("keyed");
 }
 
+/// The request with its query not encoded, which is how people read it; what is encoded is the property test's affair.
+void print_rest(const GoldenCase& golden, const Statement& statement, std::vector<std::string>& lines) {
+  static const Schema kSchema = golden_schema(Flavor::postgres);
+  const RestOptions options{.names = {.camel_to_snake = golden.camel}};
+  const auto printed = golden.kind == "count"
+                           ? to_rest_count(std::get<Select>(statement), Count::exact, kSchema, options)
+                           : to_rest(statement, kSchema, options);
+  if (!printed) {
+    lines.push_back("rest error " + error_line(printed.error()));
+    return;
+  }
+  lines.push_back("rest " + printed->method + " " + printed->path);
+  for (const auto& [name, value] : printed->query) {
+    std::string shown = value;
+    for (std::size_t at = 0; (at = shown.find('\n', at)) != std::string::npos;) shown.replace(at, 1, "<newline>");
+    lines.push_back("rest ?" + name + "=" + shown);
+  }
+  for (const auto& [name, value] : printed->headers) lines.push_back("rest " + name + ": " + value);
+  if (!printed->body.empty()) lines.push_back("rest body " + printed->body);
+  if (printed->keys.empty() || printed->has_star) return;
+  std::string keys = "keys";
+  for (const std::string& key : printed->keys) keys += " [" + key + "]";
+  if (printed->keys.size() != printed->table->columns.size()) lines.push_back(keys);
+}
+
 Result<Statement> read_url(std::string_view query, const ReadOptions& options) {
   std::vector<std::pair<std::string, std::string>> parameters;
   for (const std::string_view piece : text::split(query, '&')) {
@@ -151,6 +177,8 @@ std::vector<GoldenFile> read_golden_files(const std::filesystem::path& folder) {
     std::ifstream in(entry.path());
     std::vector<std::string> comments;
     for (std::string line; std::getline(in, line);) read_line(line, file, comments);
+    const bool is_rest = entry.path().stem().string().starts_with("rest");
+    for (GoldenCase& golden : file.cases) golden.is_rest = is_rest;
     files.push_back(std::move(file));
   }
   std::ranges::sort(files, {}, &GoldenFile::path);
@@ -175,6 +203,10 @@ std::vector<std::string> run(const GoldenCase& golden) {
   const auto statement = read(golden);
   if (!statement) return {"error " + error_line(statement.error())};
   std::vector<std::string> lines;
+  if (golden.is_rest) {
+    print_rest(golden, *statement, lines);
+    return lines;
+  }
   print_flavour(golden, *statement, Flavor::postgres, lines);
   print_flavour(golden, *statement, Flavor::sqlite, lines);
   return lines;
