@@ -46,10 +46,10 @@ enum class CqlKind : std::uint16_t {
 struct CqlType {
   CqlKind kind = CqlKind::custom;
   bool is_frozen = false;
-  std::vector<CqlType> children;         ///< list, set, vector: the element; map: key, value; tuple, udt: fields
-  std::vector<std::string> field_names;  ///< udt
-  std::string keyspace;                  ///< udt
-  std::string name;                      ///< udt; custom: the class
+  std::vector<CqlType> children{};       ///< list, set, vector: the element; map: key, value; tuple, udt: fields
+  std::vector<std::string> field_names{};  ///< udt
+  std::string keyspace{};                ///< udt
+  std::string name{};                    ///< udt; custom: the class
   std::uint32_t dimension = 0;           ///< vector
   bool operator==(const CqlType&) const = default;
 };

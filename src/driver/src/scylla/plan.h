@@ -60,7 +60,7 @@ class RetryDecision {
   std::uint32_t hosts_;         ///< of the plan
   std::uint32_t host_ = 0;
   bool is_idempotent_;
-  bool timed_out_ = false;
+  bool retried_ = false;  ///< what gets one more chance had it
   bool prepared_again_ = false;
 };
 

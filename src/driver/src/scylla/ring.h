@@ -56,9 +56,10 @@ class Ring {
 
  private:
   using Table = std::vector<std::vector<NodeIndex>>;  ///< for each range of the ring
+  struct Center;
   Table simple(const Replication& replication) const;
   Table network(const Replication& replication) const;
-  std::vector<NodeIndex> network_range(std::size_t start, const Replication& replication) const;
+  std::vector<NodeIndex> network_range(std::size_t start, std::vector<Center> centers) const;
 
   std::vector<Node> nodes_;
   std::string local_data_center_;

@@ -22,13 +22,8 @@ namespace athena::driver::scylla {
 using SystemCell = std::optional<std::string_view>;
 using SystemRow = std::span<const SystemCell>;
 
-/// The queries whose rows make a Picture. Only text, int and boolean columns and maps/lists of text; no parameters.
-/// `views` and `indexes` are tables that old servers may lack: an error there means no rows.
-struct SystemQuery {
-  std::string_view cql;
-  bool may_fail = false;
-};
-std::span<const SystemQuery> schema_queries() noexcept;
+/// The queries whose rows make a Picture. Only columns of text and int, and maps and lists of text; no parameters.
+std::span<const std::string_view> schema_queries() noexcept;
 
 /// What a cluster has: its tables, its types, and where keyspaces keep their copies.
 struct Picture {
@@ -40,7 +35,7 @@ struct Picture {
   Result<CqlType> type(std::string_view keyspace, std::string_view type_name) const;
 };
 
-/// Makes a Picture of the rows of schema_queries(). System keyspaces can be read, and are not in the search path.
+/// Makes a Picture of the rows of schema_queries(). The tables of system keyspaces are left out.
 class PictureBuilder {
  public:
   /// `keyspace`: the client's own, first in the search path; empty: names must be written with their keyspace.
