@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   postgres::RowDecoder decoder;
   decoder.reset(columns);
   std::vector<Cell> cells;
-  postgres::ScratchArena scratch;
+  ScratchArena scratch;
   const auto done = decoder.decode_row(body, cells, scratch);
   if (cells.size() != (done ? count : 0)) std::abort();
   for (std::size_t i = 0; i < cells.size(); ++i) {

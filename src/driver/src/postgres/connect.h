@@ -12,8 +12,8 @@
 #include <athena/base/loop.h>
 #include <athena/driver/target.h>
 
+#include "net/wire.h"
 #include "postgres/protocol.h"
-#include "postgres/wire.h"
 
 struct pg_conn;
 struct pg_cancel;

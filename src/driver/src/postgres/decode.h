@@ -13,6 +13,8 @@
 #include <athena/driver/rows.h>
 #include <athena/query/schema.h>
 
+#include "scratch_arena.h"
+
 namespace athena::driver::postgres {
 
 /// What a column of a result is. `oid` is what RowDescription says; 0 if only the class is known.
@@ -28,34 +30,6 @@ query::TypeClass type_class_of(std::uint32_t oid) noexcept;
 /// The name of a built-in type as format_type prints it ("timestamp with time zone", "integer[]"); empty if not built
 /// in.
 std::string_view type_name_of(std::uint32_t oid) noexcept;
-
-/// Where values live that had to be rewritten on their way to the encoder. Handed out memory stays where it is until
-/// clear(), which keeps one block, so that a stream in its steady state allocates nothing.
-class ScratchArena {
- public:
-  /// `n` bytes, uninitialised.
-  char* allocate(std::size_t n) {
-    if (n > room_) return allocate_slow(n);
-    char* at = next_;
-    next_ += n;
-    room_ -= n;
-    return at;
-  }
-  void clear() noexcept;
-  /// Bytes held from the system.
-  std::size_t capacity() const noexcept;
-
- private:
-  struct Block {
-    std::unique_ptr<char[]> bytes;
-    std::size_t size;
-  };
-  char* allocate_slow(std::size_t n);
-
-  std::vector<Block> blocks_;  ///< the first one survives clear()
-  char* next_ = nullptr;
-  std::size_t room_ = 0;
-};
 
 /// Turns DataRow messages into cells without looking at a type twice: reset() picks one handler for each column, and a
 /// cell then costs a switch and, for most types, no copy. All columns are in text format; the session's settings are

@@ -16,8 +16,8 @@
 #include <athena/base/event.h>
 #include <athena/driver/backend.h>
 
-#include "postgres/backoff.h"
-#include "postgres/budget.h"
+#include "backoff.h"
+#include "budget.h"
 #include "postgres/cancel.h"
 #include "postgres/connect.h"
 

@@ -13,8 +13,8 @@
 #include <athena/base/event.h>
 #include <athena/driver/backend.h>
 
-#include "postgres/backoff.h"
-#include "postgres/budget.h"
+#include "backoff.h"
+#include "budget.h"
 #include "postgres/lane.h"
 
 namespace athena::driver::postgres {

@@ -6,7 +6,7 @@
 #include <athena/base/event.h>
 #include <athena/driver/backend.h>
 
-#include "postgres/backoff.h"
+#include "backoff.h"
 #include "postgres/connect.h"
 #include "postgres/shared.h"
 

@@ -5,9 +5,9 @@
 
 #include <athena/driver/backend.h>
 
-#include "postgres/budget.h"
+#include "budget.h"
 #include "postgres/cancel.h"
-#include "postgres/schema_cell.h"
+#include "schema_cell.h"
 
 namespace athena::driver::postgres {
 

@@ -46,7 +46,7 @@ constexpr NameRow kNames[] = {
 struct ContainerRow {
   std::string_view name, class_name;
   CqlKind kind;
-  std::size_t children;  ///< 0: one or more
+  std::size_t elements;  ///< 0: one or more
 };
 constexpr ContainerRow kContainers[] = {{"list", "ListType", CqlKind::list, 1},
                                         {"set", "SetType", CqlKind::set, 1},
@@ -55,7 +55,7 @@ constexpr ContainerRow kContainers[] = {{"list", "ListType", CqlKind::list, 1},
 
 std::size_t count_nodes(const CqlType& type) noexcept {
   std::size_t nodes = 1;
-  for (const CqlType& child : type.children) nodes += count_nodes(child);
+  for (const CqlType& element : type.elements) nodes += count_nodes(element);
   return nodes;
 }
 
@@ -123,12 +123,12 @@ class Parser {
     if (name.empty()) return malformed();
     CqlType type;
     ATHENA_TRY(type, was_quoted ? named(name) : read_named(name, depth));
-    nodes_ += count_nodes(type) - child_nodes(type);
+    nodes_ += count_nodes(type) - inner_nodes(type);
     if (nodes_ > kMaxTypeNodes) return malformed();
     return type;
   }
-  /// What was counted already while the children were read; a user-defined type comes whole.
-  static std::size_t child_nodes(const CqlType& type) noexcept {
+  /// What was counted already while they were read; a user-defined type comes whole.
+  static std::size_t inner_nodes(const CqlType& type) noexcept {
     return type.kind == CqlKind::udt ? 0 : count_nodes(type) - 1;
   }
 
@@ -140,9 +140,8 @@ class Parser {
     const auto is = [&](std::string_view in_cql, std::string_view as_class) {
       return cql ? text::iequals(name, in_cql) : name == as_class;
     };
-    if (is("frozen", "FrozenType")) return read_frozen(depth);
+    if (is("frozen", "FrozenType") || is("reversed", "ReversedType")) return read_single(depth);
     if (is("vector", "VectorType")) return read_vector(depth);
-    if (is("reversed", "ReversedType")) return read_only_child(depth);
     for (const ContainerRow& row : kContainers) {
       if (is(row.name, row.class_name)) return read_container(row, depth);
     }
@@ -152,21 +151,16 @@ class Parser {
     return cql ? named(text::to_lower(name)) : read_custom(full);
   }
 
-  Result<CqlType> read_only_child(std::size_t depth) {
+  Result<CqlType> read_single(std::size_t depth) {
     if (!take(open())) return malformed();
     ATHENA_TRY(auto type, read(depth + 1));
     if (!take(close())) return malformed();
     return type;
   }
-  Result<CqlType> read_frozen(std::size_t depth) {
-    ATHENA_TRY(auto type, read_only_child(depth));
-    type.is_frozen = true;
-    return type;
-  }
   Result<CqlType> read_vector(std::size_t depth) {
     if (!take(open())) return malformed();
     CqlType type{.kind = CqlKind::vector};
-    ATHENA_TRY(type.children.emplace_back(), read(depth + 1));
+    ATHENA_TRY(type.elements.emplace_back(), read(depth + 1));
     if (!take(',')) return malformed();
     const auto dimension = text::parse_u64(word());
     if (!dimension || *dimension == 0 || *dimension > kMaxDimension || !take(close())) return malformed();
@@ -177,10 +171,10 @@ class Parser {
     CqlType type{.kind = row.kind};
     if (!take(open())) return malformed();
     do {
-      ATHENA_TRY(type.children.emplace_back(), read(depth + 1));
-      if (type.children.size() > kMaxTypeNodes) return malformed();
+      ATHENA_TRY(type.elements.emplace_back(), read(depth + 1));
+      if (type.elements.size() > kMaxTypeNodes) return malformed();
     } while (take(','));
-    if (!take(close()) || (row.children != 0 && type.children.size() != row.children)) return malformed();
+    if (!take(close()) || (row.elements != 0 && type.elements.size() != row.elements)) return malformed();
     return type;
   }
   /// A class that we do not know, with whatever stands between its brackets.
@@ -223,14 +217,13 @@ void append_name(std::string& out, std::string_view name) {
 }
 
 void append(std::string& out, const CqlType& type) {
-  if (type.is_frozen) out += "frozen<";
   const auto* container = std::ranges::find(kContainers, type.kind, &ContainerRow::kind);
   const auto* plain = std::ranges::find(kNames, type.kind, &NameRow::kind);
   if (type.kind == CqlKind::vector || container != std::end(kContainers)) {
     out += type.kind == CqlKind::vector ? std::string_view("vector") : container->name;
-    for (std::size_t i = 0; i < type.children.size(); ++i) {
+    for (std::size_t i = 0; i < type.elements.size(); ++i) {
       out += i == 0 ? "<" : ", ";
-      append(out, type.children[i]);
+      append(out, type.elements[i]);
     }
     if (type.kind == CqlKind::vector) out += ", " + std::to_string(type.dimension);
     out += '>';
@@ -239,7 +232,6 @@ void append(std::string& out, const CqlType& type) {
   } else {
     append_name(out, type.name);
   }
-  if (type.is_frozen) out += '>';
 }
 
 }  // namespace

@@ -224,14 +224,14 @@ const CqlType* PictureBuilder::Rows::build_type(Picture& picture, const Name& na
   const auto rows = types.find(name);
   if (rows == types.end() || depth > kMaxTypesWithinTypes) return nullptr;
   CqlType type{.kind = CqlKind::udt, .keyspace = name.first, .name = name.second};
-  type.field_names = rows->second.names;
+  type.fields = rows->second.names;
   const UdtLookup lookup = [&](std::string_view inner) {
     return build_type(picture, {name.first, std::string(inner)}, depth + 1);
   };
   for (const std::string& field : rows->second.types) {
     auto parsed = parse_cql_type(field, lookup);
     if (!parsed) return nullptr;
-    type.children.push_back(*std::move(parsed));
+    type.elements.push_back(*std::move(parsed));
   }
   return &picture.types.try_emplace(name, std::move(type)).first->second;
 }

@@ -1,9 +1,9 @@
-#include "postgres/tls.h"
+#include "net/tls.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 namespace {
 
 TlsOutcome outcome(ssl_st* session, int result, std::size_t bytes) noexcept {
@@ -35,4 +35,4 @@ TlsOutcome tls_write(ssl_st* session, const char* from, std::size_t bytes) noexc
   return outcome(session, SSL_write_ex(session, from, bytes, &put), put);
 }
 
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver

@@ -1,8 +1,8 @@
-#include "postgres/backoff.h"
+#include "backoff.h"
 
 #include <gtest/gtest.h>
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 namespace {
 
 const TimePoint kStart{seconds(1'000)};
@@ -63,4 +63,4 @@ TEST(Backoff, success_forgets_all) {
 }
 
 }  // namespace
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver

@@ -1,8 +1,8 @@
-#include "postgres/schema_cell.h"
+#include "schema_cell.h"
 
 #include <gtest/gtest.h>
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 namespace {
 
 const TimePoint kStart{seconds(1'000)};
@@ -79,4 +79,4 @@ TEST(SchemaCell, an_old_picture_is_renewed_only_if_it_was_used) {
 }
 
 }  // namespace
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver

@@ -9,7 +9,7 @@
 #include <athena/base/clock.h>
 #include <athena/query/schema.h>
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 
 /// The picture of a database's tables that all loops share, and who loads the next one. Loads are numbered; one runs at
 /// a time, on whichever loop takes it. Thread-safe.
@@ -68,4 +68,4 @@ class SchemaCell {
   std::atomic<bool> used_{false};
 };
 
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver

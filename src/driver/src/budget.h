@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 
 /// How many connections one client may have in this process, over all loops (contract 13). Thread-safe, and all of it
 /// without locks: a loop that gets no place looks again at its next tick.
@@ -62,4 +62,4 @@ class Budget {
   std::atomic<std::uint32_t> used_{0}, wanted_{0};
 };
 
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver

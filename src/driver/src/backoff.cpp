@@ -1,8 +1,8 @@
-#include "postgres/backoff.h"
+#include "backoff.h"
 
 #include <algorithm>
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 
 std::uint32_t Backoff::retry_after_s(TimePoint now) const noexcept {
   if (next_try_ <= now) return 1;
@@ -34,4 +34,4 @@ std::uint64_t Backoff::random() noexcept {  // xorshift64: spread is all that is
   return random_;
 }
 
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver

@@ -1,4 +1,4 @@
-#include "postgres/budget.h"
+#include "budget.h"
 
 #include <atomic>
 #include <thread>
@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 namespace {
 
 TEST(Budget, gives_no_more_places_than_there_are) {
@@ -62,4 +62,4 @@ TEST(Budget, holds_when_threads_take_and_give_back_at_the_same_time) {
 }
 
 }  // namespace
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver

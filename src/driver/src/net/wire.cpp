@@ -1,4 +1,4 @@
-#include "postgres/wire.h"
+#include "net/wire.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,9 +10,9 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
 
-#include "postgres/tls.h"
+#include "net/tls.h"
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 namespace {
 
 std::unexpected<Error> lost(const boost::system::error_code& error) {
@@ -138,4 +138,4 @@ void Wire::close() {
   socket_.close(ignored);
 }
 
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver

@@ -1,9 +1,9 @@
-#include "postgres/schema_cell.h"
+#include "schema_cell.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 
 std::shared_ptr<const query::Schema> SchemaCell::get() const {
   const std::lock_guard lock(mutex_);
@@ -72,4 +72,4 @@ SchemaCell::Progress SchemaCell::progress(std::uint64_t number) const {
   return {.ended = true, .error = error_};
 }
 
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver

@@ -10,7 +10,7 @@
 
 struct ssl_st;
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 
 /// Bytes to and from the server, over the socket that libpq opened, through its TLS session if there is one.
 /// One reader and one writer at a time. Every error is connection_error: the connection is of no more use.
@@ -45,4 +45,4 @@ class Wire {
   bool tls_write_wants_read_ = false;
 };
 
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver

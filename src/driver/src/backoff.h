@@ -4,7 +4,7 @@
 
 #include <athena/base/clock.h>
 
-namespace athena::driver::postgres {
+namespace athena::driver {
 
 /// When to try to connect again, and whether to let requests wait for it. Told what happened and the time; reads no
 /// clock and no random source.
@@ -41,4 +41,4 @@ class Backoff {
   TimePoint first_failure_{}, next_try_{};
 };
 
-}  // namespace athena::driver::postgres
+}  // namespace athena::driver
