@@ -86,6 +86,10 @@ struct Select {
   std::optional<std::uint64_t> limit;
   std::uint64_t offset = 0;
   bool stable_pages = false;  ///< order by the primary key when no order is given
+  /// CQL: the filter may read more rows than it gives. Elsewhere every filter may, and this changes nothing.
+  bool allow_filtering = false;
+  /// Pages by cursor (contract 3.6): empty asks for one, a text goes on where the `next_cursor` that it was ended.
+  std::optional<std::string> cursor;
 };
 
 /// A row to write: column and value, in the caller's order.
