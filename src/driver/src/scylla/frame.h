@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include <athena/base/buffer.h>
 
@@ -56,8 +57,9 @@ class EnvelopeReader {
   char* grab(std::size_t bytes) { return raw_.grab(bytes); }
   void commit(std::size_t bytes) { raw_.commit(bytes); }
 
-  /// From the next byte on: version 5's frames, after the answer to STARTUP.
+  /// From the next byte on: version 5's frames, after the answer to STARTUP (whose view ends here).
   void expect_frames(bool lz4) noexcept {
+    drop(std::exchange(taken_, 0));
     framed_ = true;
     lz4_ = lz4;
   }

@@ -47,13 +47,34 @@ std::vector<ColumnSpec> columns_of(MessageReader& reader, std::uint32_t count, b
   return columns;
 }
 
+/// Passes over the columns and says where they are.
+std::string_view skip_columns(MessageReader& reader, const ColumnsText& text, const ColumnsText& known) {
+  const std::string_view from = reader.rest();
+  if (!known.bytes.empty() && known.count == text.count && known.global_table == text.global_table &&
+      from.starts_with(known.bytes)) {
+    return reader.take(known.bytes.size());
+  }
+  const auto skip_table = [&reader] {
+    reader.string();
+    reader.string();
+  };
+  if (text.global_table) skip_table();
+  for (std::uint32_t i = 0; i < text.count && reader.is_good(); ++i) {
+    if (!text.global_table) skip_table();
+    reader.string();
+    reader.type();
+  }
+  return from.substr(0, from.size() - reader.rest().size());
+}
+
 /// What stands in front of rows: flags, count, and by flag a paging state, a new id, and the columns.
-RowsMetadata read_rows_metadata(MessageReader& reader) {
+RowsMetadata read_rows_metadata(MessageReader& reader, const ColumnsText& known) {
   RowsMetadata metadata;
   const std::int32_t flags = reader.i32();
   const std::int32_t count = reader.i32();
   if (count < 0 || static_cast<std::uint32_t>(count) > kMaxColumns) reader.give_up();
-  metadata.column_count = static_cast<std::uint32_t>(count);
+  metadata.columns.count = static_cast<std::uint32_t>(count);
+  metadata.columns.global_table = (flags & kGlobalTable) != 0;
   if (flags & kHasMorePages) {
     const auto state = reader.bytes();
     metadata.paging_state = state.value_or(std::string_view());
@@ -61,27 +82,8 @@ RowsMetadata read_rows_metadata(MessageReader& reader) {
   }
   if (flags & kMetadataChanged) metadata.new_metadata_id = reader.short_bytes();
   metadata.has_columns = (flags & kNoMetadata) == 0;
+  if (metadata.has_columns) metadata.columns.bytes = skip_columns(reader, metadata.columns, known);
   return metadata;
-}
-
-/// Passes over the columns; gives the bytes that they take, with a first byte for what read_columns() has to know.
-std::string_view skip_columns(MessageReader& reader, std::uint32_t count, bool global_table, std::string_view whole) {
-  const std::size_t before = reader.rest().size();
-  if (global_table) {
-    reader.string();
-    reader.string();
-  }
-  for (std::uint32_t i = 0; i < count && reader.is_good(); ++i) {
-    if (!global_table) {
-      reader.string();
-      reader.string();
-    }
-    reader.string();
-    reader.type();
-  }
-  if (!reader.is_good()) return {};
-  const std::size_t bytes = before - reader.rest().size();
-  return whole.substr(whole.size() - before, bytes);
 }
 
 }  // namespace
@@ -409,7 +411,7 @@ std::optional<ServerError> read_error(std::string_view body) {
   return error;
 }
 
-std::optional<ResultView> read_result(std::string_view body) {
+std::optional<ResultView> read_result(std::string_view body, const ColumnsText& known) {
   MessageReader reader(body);
   ResultView result;
   result.kind = static_cast<ResultView::Kind>(reader.i32());
@@ -418,31 +420,23 @@ std::optional<ResultView> read_result(std::string_view body) {
     const auto number = static_cast<std::int32_t>(result.kind);
     return number >= 1 && number <= 5 ? std::optional(result) : std::nullopt;
   }
-  const std::string_view from_flags = reader.rest();
-  result.metadata = read_rows_metadata(reader);
-  if (!reader.is_good()) return std::nullopt;
-  if (result.metadata.has_columns) {
-    const bool global = (MessageReader(from_flags).i32() & kGlobalTable) != 0;
-    result.metadata.columns_bytes = skip_columns(reader, result.metadata.column_count, global, body);
-  }
+  result.metadata = read_rows_metadata(reader, known);
   const std::int32_t rows = reader.i32();
   if (!reader.is_good() || rows < 0) return std::nullopt;
   result.row_count = static_cast<std::uint32_t>(rows);
   result.rows = reader.rest();
   // Each cell has a length at least: a count that lies is caught here. Rows without columns do not exist.
-  if (result.row_count > 0 && result.metadata.column_count == 0) return std::nullopt;
-  if (std::uint64_t{result.row_count} * result.metadata.column_count * 4 > result.rows.size()) return std::nullopt;
+  const std::uint64_t columns = result.metadata.columns.count;
+  if (result.row_count > 0 && columns == 0) return std::nullopt;
+  if (result.row_count * columns * 4 > result.rows.size()) return std::nullopt;
   return result;
 }
 
-std::optional<std::vector<ColumnSpec>> read_columns(std::string_view bytes, std::uint32_t count) {
-  // Whether the table stands once before all is not in the bytes: only one way of reading them comes out even.
-  for (const bool global : {true, false}) {
-    MessageReader reader(bytes);
-    auto columns = columns_of(reader, count, global);
-    if (reader.is_good() && reader.rest().empty()) return columns;
-  }
-  return std::nullopt;
+std::optional<std::vector<ColumnSpec>> read_columns(const ColumnsText& text) {
+  MessageReader reader(text.bytes);
+  auto columns = columns_of(reader, text.count, text.global_table);
+  if (!reader.is_good() || !reader.rest().empty()) return std::nullopt;
+  return columns;
 }
 
 std::optional<PreparedView> read_prepared(std::string_view body, std::uint8_t version) {
@@ -460,17 +454,8 @@ std::optional<PreparedView> read_prepared(std::string_view body, std::uint8_t ve
     return std::nullopt;
   }
   prepared.binds = columns_of(reader, static_cast<std::uint32_t>(count), (flags & kGlobalTable) != 0);
-  if (!reader.is_good()) return std::nullopt;
-  const std::string_view from_flags = reader.rest();
-  const RowsMetadata metadata = read_rows_metadata(reader);
-  if (!reader.is_good()) return std::nullopt;
-  if (metadata.has_columns) {
-    const bool global = (MessageReader(from_flags).i32() & kGlobalTable) != 0;
-    const std::string_view before = reader.rest();
-    prepared.columns = columns_of(reader, metadata.column_count, global);
-    if (!reader.is_good()) return std::nullopt;
-    prepared.columns_bytes = before.substr(0, before.size() - reader.rest().size());
-  }
+  prepared.columns = read_rows_metadata(reader, {}).columns;
+  if (!reader.is_good() || prepared.id.empty()) return std::nullopt;
   return prepared;
 }
 

@@ -172,12 +172,18 @@ struct ColumnSpec {
   std::string keyspace, table, name;
   CqlType type;
 };
+/// The description of a result's columns as it was sent: what is equal means the same columns.
+struct ColumnsText {
+  std::string_view bytes;
+  std::uint32_t count = 0;
+  bool global_table = false;  ///< keyspace and table stand once before all
+  bool operator==(const ColumnsText&) const = default;
+};
 struct RowsMetadata {
   bool has_more = false, has_columns = false;
-  std::uint32_t column_count = 0;
+  ColumnsText columns;               ///< without bytes if !has_columns
   std::string_view paging_state;     ///< into the body
   std::string_view new_metadata_id;  ///< version 5, when it changed
-  std::string_view columns_bytes;    ///< the columns as they were sent: equal bytes mean equal columns
 };
 /// What a RESULT is, and where its parts are.
 struct ResultView {
@@ -187,16 +193,15 @@ struct ResultView {
   std::uint32_t row_count = 0;
   std::string_view rows;      ///< the cells of all rows: a length and bytes each
 };
-/// The columns are looked at by read_columns(), if they are new to the caller.
-std::optional<ResultView> read_result(std::string_view body);
-std::optional<std::vector<ColumnSpec>> read_columns(std::string_view columns_bytes, std::uint32_t count);
+/// `known`: columns that are expected, so that they are compared and not read.
+std::optional<ResultView> read_result(std::string_view body, const ColumnsText& known = {});
+std::optional<std::vector<ColumnSpec>> read_columns(const ColumnsText& text);
 
 struct PreparedView {
   std::string id, result_metadata_id;
   std::vector<ColumnSpec> binds;
   std::vector<std::uint16_t> partition_key;  ///< indexes of the binds that make the routing key; empty: not known
-  std::vector<ColumnSpec> columns;
-  std::string columns_bytes;  ///< as RowsMetadata's
+  ColumnsText columns;                       ///< of the result; into the body
 };
 std::optional<PreparedView> read_prepared(std::string_view body, std::uint8_t version);
 
