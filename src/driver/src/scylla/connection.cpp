@@ -23,7 +23,7 @@ Error lost(std::string detail) {
 
 std::unexpected<Error> refused(std::string text, std::string detail, std::int32_t number = 0) {
   Error error = Error(Code::connection_error, std::move(text)).logged(std::move(detail));
-  if (number != 0) error.fields.emplace_back("cql_error", std::to_string(number));
+  if (number != 0) error.fields.emplace_back("cql_error", cql_error_text(number));
   return fail(std::move(error));
 }
 
@@ -42,10 +42,9 @@ std::unexpected<Error> refused_by_server(const Exchange& answer) {
 
 bool has_cql_error(const Error& error, std::initializer_list<std::int32_t> numbers) noexcept {
   return std::ranges::any_of(error.fields, [numbers](const auto& field) {
-    if (field.first != "cql_error") return false;
-    std::int32_t number = 0;
-    std::from_chars(field.second.data(), field.second.data() + field.second.size(), number);
-    return std::ranges::find(numbers, number) != numbers.end();
+    return field.first == "cql_error" && std::ranges::any_of(numbers, [&field](std::int32_t number) {
+             return field.second == cql_error_text(number);
+           });
   });
 }
 
@@ -175,7 +174,9 @@ Async<> Connection::begin(const ConnectOptions& options, TimePoint deadline) {
 /// SASL PLAIN, which all password authenticators of CQL take.
 Async<> Connection::authenticate(const ConnectOptions& options, TimePoint deadline) {
   std::string password;
-  if (options.secret) ATHENA_CO_TRY(password, options.secret());
+  if (options.secret) {
+    ATHENA_CO_TRY(password, options.secret());
+  }
   if (options.user.empty()) {
     co_return refused("The database wants a user and a password, and this client has none", "authentication required",
                       kBadCredentials);

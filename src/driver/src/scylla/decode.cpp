@@ -22,75 +22,70 @@ T big_endian(std::string_view bytes) noexcept {
   return static_cast<T>(value);
 }
 
-/// Appends the text of a value that is written between quotes without escapes; false: not one of these, or malformed.
-bool append_quotable(std::string& out, const CqlType& type, std::string_view bytes) {
-  switch (type.kind) {
-    case CqlKind::uuid:
-    case CqlKind::timeuuid: {
-      if (bytes.size() != 16) return false;
-      char text[36];
-      write_uuid(bytes, text);
-      out.append(text, sizeof text);
-      return true;
-    }
-    case CqlKind::timestamp:
-      if (bytes.size() != 8) return false;
-      append_timestamp(out, big_endian<std::int64_t>(bytes));
-      return true;
-    case CqlKind::date:
-      if (bytes.size() != 4) return false;
-      append_date(out, big_endian<std::uint32_t>(bytes));
-      return true;
-    case CqlKind::time: {
-      if (bytes.size() != 8) return false;
-      const auto value = big_endian<std::int64_t>(bytes);
-      if (value < 0 || value >= 86'400'000'000'000) return false;
-      append_time(out, value);
-      return true;
-    }
-    case CqlKind::duration: {
-      const auto months = take_vint(bytes), days = take_vint(bytes), nanos = take_vint(bytes);
-      if (!months || !days || !nanos || !bytes.empty()) return false;
-      const auto unfold = [](std::uint64_t v) { return static_cast<std::int64_t>(v >> 1 ^ (0 - (v & 1))); };
-      append_duration(
-          out, {static_cast<std::int32_t>(unfold(*months)), static_cast<std::int32_t>(unfold(*days)), unfold(*nanos)});
-      return true;
-    }
-    case CqlKind::inet: {
-      const std::string text = address_text(bytes);
-      out += text;
-      return !text.empty();
-    }
-    default:
-      return false;
+bool append_duration_of(std::string& out, std::string_view bytes) {
+  const auto months = take_vint(bytes), days = take_vint(bytes), nanos = take_vint(bytes);
+  if (!months || !days || !nanos || !bytes.empty()) return false;
+  const auto unfold = [](std::uint64_t v) { return static_cast<std::int64_t>(v >> 1 ^ (0 - (v & 1))); };
+  append_duration(
+      out, {static_cast<std::int32_t>(unfold(*months)), static_cast<std::int32_t>(unfold(*days)), unfold(*nanos)});
+  return true;
+}
+
+/// Appends the text of a value that is written between quotes without escapes; false: malformed.
+bool append_quotable(std::string& out, CqlKind kind, std::string_view bytes) {
+  if (kind == CqlKind::uuid || kind == CqlKind::timeuuid) {
+    if (bytes.size() != 16) return false;
+    out.resize(out.size() + 36);
+    write_uuid(bytes, out.data() + out.size() - 36);
+    return true;
   }
+  if (kind == CqlKind::timestamp) {
+    if (bytes.size() != 8) return false;
+    append_timestamp(out, big_endian<std::int64_t>(bytes));
+    return true;
+  }
+  if (kind == CqlKind::date) {
+    if (bytes.size() != 4) return false;
+    append_date(out, big_endian<std::uint32_t>(bytes));
+    return true;
+  }
+  if (kind == CqlKind::time) {
+    const auto value = big_endian<std::int64_t>(bytes);
+    if (bytes.size() != 8 || value < 0 || value >= 86'400'000'000'000) return false;
+    append_time(out, value);
+    return true;
+  }
+  if (kind == CqlKind::duration) return append_duration_of(out, bytes);
+  const std::string address = address_text(bytes);
+  out += address;
+  return !address.empty();
 }
 
-/// Appends digits that are JSON as they stand. False: not one of these, malformed, or longer than the bound.
-bool append_digits(std::string& out, const CqlType& type, std::string_view bytes) {
-  if (type.kind == CqlKind::varint) return append_varint(out, bytes);
-  if (type.kind != CqlKind::decimal || bytes.size() < 4) return false;
-  return append_decimal(out, big_endian<std::int32_t>(bytes.substr(0, 4)), bytes.substr(4));
+/// Appends digits that are JSON as they stand. False: malformed, or longer than the bound.
+bool append_exact(std::string& out, CqlKind kind, std::string_view bytes) {
+  if (kind == CqlKind::varint) return append_varint(out, bytes);
+  return bytes.size() >= 4 && append_decimal(out, big_endian<std::int32_t>(bytes.substr(0, 4)), bytes.substr(4));
 }
 
-std::optional<std::int64_t> integer_of(const CqlType& type, std::string_view bytes) noexcept {
-  switch (type.kind) {
-    case CqlKind::bigint:
-    case CqlKind::counter:
-      if (bytes.size() != 8) return std::nullopt;
+std::optional<std::int64_t> integer_of(CqlKind kind, std::string_view bytes) noexcept {
+  if (bytes.size() != integer_size(kind)) return std::nullopt;
+  switch (bytes.size()) {
+    case 8:
       return big_endian<std::int64_t>(bytes);
-    case CqlKind::int_:
-      if (bytes.size() != 4) return std::nullopt;
+    case 4:
       return big_endian<std::int32_t>(bytes);
-    case CqlKind::smallint:
-      if (bytes.size() != 2) return std::nullopt;
+    case 2:
       return big_endian<std::int16_t>(bytes);
-    case CqlKind::tinyint:
-      if (bytes.size() != 1) return std::nullopt;
-      return big_endian<std::int8_t>(bytes);
     default:
-      return std::nullopt;
+      return big_endian<std::int8_t>(bytes);
   }
+}
+
+/// A float or a double; none: malformed.
+std::optional<double> real_of(CqlKind kind, std::string_view bytes) noexcept {
+  if (bytes.size() != (kind == CqlKind::float_ ? 4 : 8)) return std::nullopt;
+  if (kind == CqlKind::float_) return std::bit_cast<float>(big_endian<std::uint32_t>(bytes));
+  return std::bit_cast<double>(big_endian<std::uint64_t>(bytes));
 }
 
 /// A finite float in its own shortest digits: as a double it would have more of them.
@@ -172,52 +167,70 @@ bool append_vector(Buffer& json, const CqlType& type, std::string_view bytes) {
   return bytes.empty();
 }
 
-bool append_composite(Buffer& json, const CqlType& type, std::string_view bytes) {
-  switch (type.kind) {
-    case CqlKind::list:
-    case CqlKind::set:
-      return append_list(json, type, bytes);
-    case CqlKind::map:
-      return append_map(json, type, bytes);
-    case CqlKind::tuple:
-    case CqlKind::udt:
-      return append_fields(json, type, bytes);
-    case CqlKind::vector:
-      return append_vector(json, type, bytes);
-    default:
-      return false;
-  }
-}
-
-bool is_exact_number(const CqlType& type) noexcept {
-  return type.kind == CqlKind::varint || type.kind == CqlKind::decimal;
-}
-bool can_be_empty(const CqlType& type) noexcept {
-  return type.kind == CqlKind::ascii || type.kind == CqlKind::text || type.kind == CqlKind::blob ||
-         type.kind == CqlKind::custom;
+/// Only these have values of no bytes; for others that stands for nothing.
+bool can_be_empty(Form form) noexcept {
+  return form == Form::text || form == Form::bytes || form == Form::vector;
 }
 
 }  // namespace
 
-std::size_t fixed_size(const CqlType& type) noexcept {
-  switch (type.kind) {
+Form form_of(CqlKind kind) noexcept {
+  switch (kind) {
+    case CqlKind::ascii:
+    case CqlKind::text:
+      return Form::text;
+    case CqlKind::blob:
+    case CqlKind::custom:
+      return Form::bytes;
     case CqlKind::boolean:
-      return 1;
-    case CqlKind::int_:
-    case CqlKind::float_:
-      return 4;
+      return Form::boolean;
     case CqlKind::bigint:
+    case CqlKind::counter:
+    case CqlKind::int_:
+    case CqlKind::smallint:
+    case CqlKind::tinyint:
+      return Form::integer;
     case CqlKind::double_:
-    case CqlKind::timestamp:
-      return 8;
+    case CqlKind::float_:
+      return Form::real;
+    case CqlKind::decimal:
+    case CqlKind::varint:
+      return Form::exact;
     case CqlKind::uuid:
     case CqlKind::timeuuid:
-      return 16;
+    case CqlKind::timestamp:
+    case CqlKind::date:
+    case CqlKind::time:
+    case CqlKind::duration:
+    case CqlKind::inet:
+      return Form::quoted;
+    case CqlKind::list:
+    case CqlKind::set:
+      return Form::list;
+    case CqlKind::map:
+      return Form::map;
+    case CqlKind::tuple:
+    case CqlKind::udt:
+      return Form::fields;
     case CqlKind::vector:
-      return fixed_size(type.elements[0]) * type.dimension;
-    default:
-      return 0;
+      return Form::vector;
   }
+  return Form::bytes;
+}
+
+std::size_t integer_size(CqlKind kind) noexcept {
+  if (kind == CqlKind::bigint || kind == CqlKind::counter) return 8;
+  if (kind == CqlKind::int_) return 4;
+  if (kind == CqlKind::smallint) return 2;
+  return kind == CqlKind::tinyint ? 1 : 0;
+}
+
+std::size_t fixed_size(const CqlType& type) noexcept {
+  if (type.kind == CqlKind::boolean) return 1;
+  if (type.kind == CqlKind::int_ || type.kind == CqlKind::float_) return 4;
+  if (type.kind == CqlKind::bigint || type.kind == CqlKind::double_ || type.kind == CqlKind::timestamp) return 8;
+  if (type.kind == CqlKind::uuid || type.kind == CqlKind::timeuuid) return 16;
+  return type.kind == CqlKind::vector ? fixed_size(type.elements[0]) * type.dimension : 0;
 }
 
 std::optional<std::uint64_t> take_vint(std::string_view& bytes) noexcept {
@@ -242,62 +255,61 @@ void append_vint(std::string& out, std::uint64_t value) {
 }
 
 bool append_json(Buffer& json, const CqlType& type, std::optional<std::string_view> value) {
-  if (!value || (value->empty() && !can_be_empty(type) && type.kind != CqlKind::vector)) {
+  const Form form = form_of(type.kind);
+  if (!value || (value->empty() && !can_be_empty(form))) {
     json.append("null");
     return true;
   }
   const std::string_view bytes = *value;
-  if (const auto integer = integer_of(type, bytes)) {
-    json::append_integer(json, *integer);
-    return true;
-  }
   std::string text;
-  switch (type.kind) {
-    case CqlKind::ascii:
-    case CqlKind::text:
+  switch (form) {
+    case Form::text:
       json::append_string(json, bytes);
       return true;
-    case CqlKind::blob:
-    case CqlKind::custom:
+    case Form::bytes:
       json::append_bytes(json, bytes);
       return true;
-    case CqlKind::boolean:
-      if (bytes.size() != 1) return false;
+    case Form::boolean:
       json.append(bytes[0] != 0 ? "true" : "false");
-      return true;
-    case CqlKind::double_:
-      if (bytes.size() != 8) return false;
-      json::append_double(json, std::bit_cast<double>(big_endian<std::uint64_t>(bytes)));
-      return true;
-    case CqlKind::float_: {
-      if (bytes.size() != 4) return false;
-      const auto number = std::bit_cast<float>(big_endian<std::uint32_t>(bytes));
-      char room[32];
-      if (std::isfinite(number)) {
-        json.append(float_digits(number, room));
-      } else {
-        json::append_double(json, static_cast<double>(number));
-      }
-      return true;
+      return bytes.size() == 1;
+    case Form::integer: {
+      const auto integer = integer_of(type.kind, bytes);
+      json::append_integer(json, integer.value_or(0));
+      return integer.has_value();
     }
-    case CqlKind::varint:
-    case CqlKind::decimal:
-      if (append_digits(text, type, bytes)) {
+    case Form::real: {
+      const auto real = real_of(type.kind, bytes);
+      char room[32];
+      if (real && type.kind == CqlKind::float_ && std::isfinite(*real)) {
+        json.append(float_digits(static_cast<float>(*real), room));
+      } else {
+        json::append_double(json, real.value_or(0));
+      }
+      return real.has_value();
+    }
+    case Form::exact:
+      if (append_exact(text, type.kind, bytes)) {
         json.append(text);
       } else {
         json::append_bytes(json, bytes);
       }
       return true;
-    default:
-      break;
+    case Form::quoted:
+      if (!append_quotable(text, type.kind, bytes)) return false;
+      json.push_back('"');
+      json.append(text);
+      json.push_back('"');
+      return true;
+    case Form::list:
+      return append_list(json, type, bytes);
+    case Form::map:
+      return append_map(json, type, bytes);
+    case Form::fields:
+      return append_fields(json, type, bytes);
+    case Form::vector:
+      return append_vector(json, type, bytes);
   }
-  if (append_quotable(text, type, bytes)) {
-    json.push_back('"');
-    json.append(text);
-    json.push_back('"');
-    return true;
-  }
-  return append_composite(json, type, bytes);
+  return false;
 }
 
 Result<> RowDecoder::decode_row(std::string_view& rows, std::vector<Cell>& cells, ScratchArena& scratch) {
@@ -316,55 +328,57 @@ Result<> RowDecoder::decode_row(std::string_view& rows, std::vector<Cell>& cells
 }
 
 bool RowDecoder::decode(const CqlType& type, std::string_view bytes, Cell& cell, ScratchArena& scratch) {
-  if (bytes.empty() && !can_be_empty(type) && type.kind != CqlKind::vector) return true;
-  switch (type.kind) {
-    case CqlKind::ascii:
-    case CqlKind::text:
+  const Form form = form_of(type.kind);
+  if (bytes.empty() && !can_be_empty(form)) return true;
+  const auto copied = [&scratch](CellKind kind, std::string_view text) {
+    char* copy = scratch.allocate(text.size());
+    std::memcpy(copy, text.data(), text.size());
+    return Cell::view(kind, {copy, text.size()});
+  };
+  switch (form) {
+    case Form::text:
       cell = Cell::view(CellKind::text, bytes);
       return true;
-    case CqlKind::blob:
-    case CqlKind::custom:
+    case Form::bytes:
       cell = Cell::view(CellKind::bytes, bytes);
       return true;
-    case CqlKind::boolean:
-      if (bytes.size() != 1) return false;
+    case Form::boolean:
       cell = Cell::boolean(bytes[0] != 0);
-      return true;
-    case CqlKind::double_:
-      if (bytes.size() != 8) return false;
-      cell = Cell::real(std::bit_cast<double>(big_endian<std::uint64_t>(bytes)));
-      return true;
-    default:
-      break;
-  }
-  if (const auto integer = integer_of(type, bytes)) {
-    cell = Cell::integer(*integer);
-    return true;
-  }
-  if (type.kind == CqlKind::float_ && bytes.size() == 4) {
-    const auto number = std::bit_cast<float>(big_endian<std::uint32_t>(bytes));
-    if (!std::isfinite(number)) {
-      cell = Cell::real(static_cast<double>(number));
+      return bytes.size() == 1;
+    case Form::integer: {
+      const auto integer = integer_of(type.kind, bytes);
+      cell = Cell::integer(integer.value_or(0));
+      return integer.has_value();
+    }
+    case Form::real: {
+      const auto real = real_of(type.kind, bytes);
+      if (!real) return false;
+      char room[32];
+      const bool is_narrow = type.kind == CqlKind::float_ && std::isfinite(*real);
+      cell = is_narrow ? copied(CellKind::verbatim, float_digits(static_cast<float>(*real), room)) : Cell::real(*real);
       return true;
     }
+    case Form::quoted:
+    case Form::exact: {
+      text_.clear();
+      const bool is_quoted = form == Form::quoted;
+      const bool is_good =
+          is_quoted ? append_quotable(text_, type.kind, bytes) : append_exact(text_, type.kind, bytes);
+      if (!is_good && is_quoted) return false;
+      cell = is_good ? copied(is_quoted ? CellKind::quoted : CellKind::verbatim, text_)
+                     : Cell::view(CellKind::bytes, bytes);
+      return true;
+    }
+    case Form::list:
+    case Form::map:
+    case Form::fields:
+    case Form::vector:
+      json_.recycle(kKeptJson);
+      if (!append_json(json_, type, bytes)) return false;
+      cell = copied(CellKind::verbatim, json_.view());
+      return true;
   }
-  text_.clear();
-  if (append_quotable(text_, type, bytes)) {
-    char* copy = scratch.allocate(text_.size());
-    std::memcpy(copy, text_.data(), text_.size());
-    cell = Cell::view(CellKind::quoted, {copy, text_.size()});
-    return true;
-  }
-  if (is_exact_number(type) && bytes.size() > kMaxVarintBytes) {
-    cell = Cell::view(CellKind::bytes, bytes);
-    return true;
-  }
-  json_.recycle(kKeptJson);
-  if (!append_json(json_, type, bytes)) return false;
-  char* copy = scratch.allocate(json_.size());
-  std::memcpy(copy, json_.data(), json_.size());
-  cell = Cell::view(CellKind::verbatim, {copy, json_.size()});
-  return true;
+  return false;
 }
 
 }  // namespace athena::driver::scylla

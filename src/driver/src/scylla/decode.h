@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,6 +34,12 @@ class RowDecoder {
   Buffer json_;
   std::string text_;
 };
+
+/// How the values of a type are written: what the many types have in common.
+enum class Form : std::uint8_t { text, bytes, boolean, integer, real, exact, quoted, list, map, fields, vector };
+Form form_of(CqlKind kind) noexcept;
+/// Bytes of an integer type; 0: not one.
+std::size_t integer_size(CqlKind kind) noexcept;
 
 /// A value as JSON, appended. False: its bytes are not of the type.
 bool append_json(Buffer& json, const CqlType& type, std::optional<std::string_view> bytes);

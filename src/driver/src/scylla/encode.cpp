@@ -72,17 +72,8 @@ class ValueWriter {
 };
 
 bool is_composite(const CqlType& type) noexcept {
-  switch (type.kind) {
-    case CqlKind::list:
-    case CqlKind::set:
-    case CqlKind::map:
-    case CqlKind::tuple:
-    case CqlKind::udt:
-    case CqlKind::vector:
-      return true;
-    default:
-      return false;
-  }
+  const Form form = form_of(type.kind);
+  return form == Form::list || form == Form::map || form == Form::fields || form == Form::vector;
 }
 
 int hex_digit(char c) noexcept {
@@ -134,43 +125,27 @@ Result<> ValueWriter::write(std::string& out, const CqlType& type, const query::
 }
 
 Result<> ValueWriter::write_leaf(std::string& out, const CqlType& type, Leaf leaf) const {
-  switch (type.kind) {
-    case CqlKind::ascii:
-    case CqlKind::text:
+  switch (form_of(type.kind)) {
+    case Form::text:
       return write_text(out, type, leaf);
-    case CqlKind::bigint:
-    case CqlKind::counter:
-    case CqlKind::int_:
-    case CqlKind::smallint:
-    case CqlKind::tinyint:
-    case CqlKind::varint:
-    case CqlKind::decimal:
-      return leaf.kind == Leaf::Kind::boolean ? wrong(type) : write_number(out, type, leaf);
-    case CqlKind::double_:
-    case CqlKind::float_:
-      return leaf.kind == Leaf::Kind::boolean ? wrong(type) : write_real(out, type, leaf);
-    case CqlKind::boolean:
+    case Form::integer:
+    case Form::exact:
+      return write_number(out, type, leaf);
+    case Form::real:
+      return write_real(out, type, leaf);
+    case Form::boolean:
       if (leaf.text != "true" && leaf.text != "false") return wrong(type);
       out.push_back(leaf.text == "true" ? '\1' : '\0');
       return {};
-    case CqlKind::timestamp:
-    case CqlKind::date:
-    case CqlKind::time:
-    case CqlKind::duration:
-      return write_moment(out, type, leaf);
-    case CqlKind::uuid:
-    case CqlKind::timeuuid:
-      return write_uuid_of(out, type, leaf);
-    case CqlKind::blob:
-    case CqlKind::custom:
-    case CqlKind::inet:
+    case Form::bytes:
       return write_bytes(out, type, leaf);
-    case CqlKind::list:
-    case CqlKind::set:
-    case CqlKind::map:
-    case CqlKind::tuple:
-    case CqlKind::udt:
-    case CqlKind::vector:
+    case Form::quoted:
+      if (type.kind == CqlKind::uuid || type.kind == CqlKind::timeuuid) return write_uuid_of(out, type, leaf);
+      return type.kind == CqlKind::inet ? write_bytes(out, type, leaf) : write_moment(out, type, leaf);
+    case Form::list:
+    case Form::map:
+    case Form::fields:
+    case Form::vector:
       break;
   }
   return wrong(type);
@@ -185,6 +160,7 @@ Result<> ValueWriter::write_text(std::string& out, const CqlType& type, Leaf lea
 }
 
 Result<> ValueWriter::write_number(std::string& out, const CqlType& type, Leaf leaf) const {
+  if (leaf.kind == Leaf::Kind::boolean) return wrong(type);
   if (type.kind == CqlKind::varint || type.kind == CqlKind::decimal) {
     const auto bytes = type.kind == CqlKind::varint ? varint_of(leaf.text) : decimal_of(leaf.text);
     if (!bytes) return wrong(type);
@@ -198,29 +174,15 @@ Result<> ValueWriter::write_number(std::string& out, const CqlType& type, Leaf l
   if (end != digits.data() + digits.size()) return wrong(type);
   if (error == std::errc::result_out_of_range) return out_of_range(type);
   if (error != std::errc()) return wrong(type);
-  const auto fits = [value]<class T>(T) {
-    return value >= std::numeric_limits<T>::min() && value <= std::numeric_limits<T>::max();
-  };
-  switch (type.kind) {
-    case CqlKind::int_:
-      if (!fits(std::int32_t{})) return out_of_range(type);
-      append_big_endian(out, static_cast<std::int32_t>(value));
-      return {};
-    case CqlKind::smallint:
-      if (!fits(std::int16_t{})) return out_of_range(type);
-      append_big_endian(out, static_cast<std::int16_t>(value));
-      return {};
-    case CqlKind::tinyint:
-      if (!fits(std::int8_t{})) return out_of_range(type);
-      append_big_endian(out, static_cast<std::int8_t>(value));
-      return {};
-    default:
-      append_big_endian(out, value);
-      return {};
-  }
+  const std::size_t size = integer_size(type.kind);
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max() >> (64 - 8 * size);
+  if (value > most || value < -most - 1) return out_of_range(type);
+  for (std::size_t i = size; i-- > 0;) out.push_back(static_cast<char>(value >> (8 * i)));
+  return {};
 }
 
 Result<> ValueWriter::write_real(std::string& out, const CqlType& type, Leaf leaf) const {
+  if (leaf.kind == Leaf::Kind::boolean) return wrong(type);
   std::string_view digits = leaf.text;
   if (digits.starts_with('+')) digits.remove_prefix(1);
   double value = 0;
@@ -304,20 +266,11 @@ Result<> ValueWriter::write_uuid_of(std::string& out, const CqlType& type, Leaf 
 }
 
 Result<> ValueWriter::write_json(std::string& out, const CqlType& type, json::Value value) const {
-  switch (type.kind) {
-    case CqlKind::list:
-    case CqlKind::set:
-      return write_list(out, type, value);
-    case CqlKind::map:
-      return write_map(out, type, value);
-    case CqlKind::tuple:
-    case CqlKind::udt:
-      return write_fields(out, type, value);
-    case CqlKind::vector:
-      return write_vector(out, type, value);
-    default:
-      break;
-  }
+  const Form form = form_of(type.kind);
+  if (form == Form::list) return write_list(out, type, value);
+  if (form == Form::map) return write_map(out, type, value);
+  if (form == Form::fields) return write_fields(out, type, value);
+  if (form == Form::vector) return write_vector(out, type, value);
   switch (value.kind()) {
     case json::Kind::boolean:
       return write_leaf(out, type, {Leaf::Kind::boolean, value.as_bool() ? "true" : "false"});

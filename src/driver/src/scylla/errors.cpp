@@ -115,7 +115,7 @@ Error error_from_server(const ServerError& server, ErrorContext context) {
     error.hint = "Restrict the partition key or an indexed column, or add ALLOW FILTERING";
   }
   if (error.code == Code::database_unavailable) error.retry_after_s = 1;
-  error.fields.emplace_back("cql_error", fmt::format("0x{:04X}", server.code));
+  error.fields.emplace_back("cql_error", cql_error_text(server.code));
   error.log_detail = server.message;
   return error;
 }
@@ -137,6 +137,10 @@ FailureFacts failure_of(const ServerError& server) noexcept {
     default:
       return {.kind = Failure::refused};
   }
+}
+
+std::string cql_error_text(std::int32_t number) {
+  return fmt::format("0x{:04X}", number);
 }
 
 std::span<const CqlErrorRow> cql_error_rows() noexcept {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <athena/base/error.h>
@@ -34,6 +35,9 @@ struct CqlErrorRow {
 };
 /// Sorted by number.
 std::span<const CqlErrorRow> cql_error_rows() noexcept;
+
+/// The number as errors carry it in their details: `0x2200`.
+std::string cql_error_text(std::int32_t number);
 
 inline constexpr std::int32_t kBadCredentials = 0x0100, kProtocolError = 0x000A, kUnprepared = 0x2500;
 
