@@ -30,6 +30,12 @@ Result<> check_keys(const std::vector<std::string>& keys, const TableDef& table)
                   .with("column", std::string(shortened(*twice))));
 }
 
+Result<> check_no_cursor(const Select& select, std::string_view backend) {
+  if (!select.cursor) return {};
+  return fail(Code::feature_not_supported, "There are no pages by cursor on " + std::string(backend),
+              "Use limit and offset, or current_page and page_size");
+}
+
 Result<> check_operands(const Predicate& predicate) {
   const OpRow& row = operator_row(predicate.op);
   const std::size_t wanted = row.arity == Arity::two ? 2 : 1;
@@ -47,8 +53,8 @@ Result<> check_null_comparison(const Predicate& predicate) {
 Result<> check_list_column(const Predicate& predicate, TypeClass type, const ColumnDef& column) {
   if (type != TypeClass::array) return {};
   return fail(Error(Code::invalid_value,
-                    "Column " + quoted(column.name) + " is an array: '" +
-                        std::string(operator_row(predicate.op).name) + "' compares single values",
+                    "Column " + quoted(column.name) + " is an array: '" + std::string(operator_row(predicate.op).name) +
+                        "' compares single values",
                     "Use contains, containedBy or overlaps")
                   .with("column", column.name));
 }
@@ -61,8 +67,8 @@ Result<std::string> read_word(const Predicate& predicate, TypeClass type, const 
   if (word == std::end(kWords)) return fail(Code::invalid_condition, "'is' does not know the word " + quoted(name));
   const bool about_null = word - std::begin(kWords) < 2;
   if (about_null || type == TypeClass::boolean || type == TypeClass::other) return name;
-  return fail(Error(Code::invalid_value, "Column " + quoted(column.name) + " is not boolean: 'is." + name +
-                                             "' has no meaning for it")
+  return fail(Error(Code::invalid_value,
+                    "Column " + quoted(column.name) + " is not boolean: 'is." + name + "' has no meaning for it")
                   .with("column", column.name));
 }
 

@@ -4,6 +4,7 @@
 #include <athena/base/text.h>
 
 #include "casts.h"
+#include "outputs.h"
 #include "printer.h"
 #include "words.h"
 
@@ -16,22 +17,7 @@ bool is_decimal_in_text(const ColumnDef& column) {
   return column.type == TypeClass::decimal && (name.contains("text") || name.contains("char") || name.contains("clob"));
 }
 
-/// PostgREST's rule: the last key of the path; an index counts for nothing.
-std::string key_of(const Output& output) {
-  if (!output.alias.empty()) return output.alias;
-  const auto& path = output.column.path;
-  const auto key = std::ranges::find(path.rbegin(), path.rend(), false, &Column::Step::is_index);
-  return key == path.rend() ? output.column.name : key->key;
-}
-
 }  // namespace
-
-Result<const ColumnDef*> Printer::resolve(std::string_view name) const {
-  if (const ColumnDef* found = table_->find(name, options_.names)) return found;
-  // The SDK's eq("resource_id", …) sends a condition beside the resource_id itself; both mean the id column.
-  if (id_column_ && name == "resource_id") return id_column_;
-  return fail(table_->undefined_column(name));
-}
 
 Result<std::string> Printer::postgres_path(const Column& column, const ColumnDef& def) {
   std::string path = "(" + qualifier_;
@@ -71,7 +57,7 @@ Result<std::string> Printer::sqlite_path(const Column& column, const ColumnDef& 
 
 Result<Printer::Expression> Printer::expression(const Column& column, Place place) {
   Expression result;
-  ATHENA_TRY(result.column, resolve(column.name));
+  ATHENA_TRY(result.column, names().find(column.name));
   const ColumnDef& def = *result.column;
   if (column.path.empty()) {
     result.type = def.type;
@@ -143,22 +129,13 @@ Result<> Printer::append_outputs(const std::vector<Output>& outputs) {
   for (const Output& output : outputs) {
     if (!first) sql() += ", ";
     first = false;
-    const bool star = output.column.name == "*" && output.column.path.empty() && !table_->find("*", options_.names);
-    if (star) {
+    if (is_star(output, *table_, options_.names)) {
       append_all_columns();
     } else {
       ATHENA_TRY_VOID(append_output(output));
     }
   }
-  if (out_.keys.empty()) return fail(Code::undefined_column, "Table " + quoted(table_->name) + " has no columns");
-  // Two members of one name would make the row ambiguous to every reader.
-  std::vector<std::string_view> keys(out_.keys.begin(), out_.keys.end());
-  std::ranges::sort(keys);
-  const auto twice = std::ranges::adjacent_find(keys);
-  if (twice == keys.end()) return {};
-  return fail(Error(Code::invalid_value, "The key " + quoted(*twice) + " would be in each row twice",
-                    "Name a column once, or give it an alias: other:column")
-                  .with("column", std::string(shortened(*twice))));
+  return check_keys(out_.keys, *table_);
 }
 
 Result<> Printer::append_output(const Output& output) {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "outputs.h"
 #include "printer.h"
-#include "words.h"
 
 namespace athena::query {
 namespace {
@@ -70,11 +70,7 @@ Result<> Printer::append_term(const std::variant<Predicate, Filter>& term) {
 Result<> Printer::append_predicate(const Predicate& predicate) {
   const OpRow& row = operator_row(predicate.op);
   ATHENA_TRY(const Expression column, expression(predicate.column));
-  const std::size_t wanted = row.arity == Arity::two ? 2 : 1;
-  if (row.arity != Arity::list && predicate.operands.size() != wanted) {
-    return fail(Code::invalid_condition, "The operator '" + std::string(row.name) + "' takes " +
-                                             std::to_string(wanted) + (wanted == 1 ? " value" : " values"));
-  }
+  ATHENA_TRY_VOID(check_operands(predicate));
   if (predicate.negated) sql() += "NOT (";
   if (row.form == Form::list) {
     ATHENA_TRY_VOID(append_list_predicate(predicate, column));
@@ -89,26 +85,16 @@ Result<> Printer::append_predicate(const Predicate& predicate) {
 
 /// Equality with null is IS NULL; no other comparison with null has an answer.
 Result<> Printer::append_null_predicate(const Predicate& predicate, const Expression& column) {
-  const bool equal = predicate.op == Op::eq;
-  if (!equal && predicate.op != Op::neq && predicate.op != Op::isdistinct) {
-    return fail(Code::invalid_condition,
-                "Nothing compares with null by '" + std::string(operator_row(predicate.op).name) + "'");
-  }
+  ATHENA_TRY_VOID(check_null_comparison(predicate));
   sql() += column.sql;
-  sql() += equal ? " IS NULL" : " IS NOT NULL";
+  sql() += predicate.op == Op::eq ? " IS NULL" : " IS NOT NULL";
   return {};
 }
 
 /// A null among the values means the same as alone: SQL's own reading would make `nin` with a null match nothing at
 /// all.
 Result<> Printer::append_list_predicate(const Predicate& predicate, const Expression& column) {
-  if (column.type == TypeClass::array) {
-    return fail(Error(Code::invalid_value,
-                      "Column " + quoted(column.column->name) + " is an array: '" +
-                          std::string(operator_row(predicate.op).name) + "' compares single values",
-                      "Use contains, containedBy or overlaps")
-                    .with("column", column.column->name));
-  }
+  ATHENA_TRY_VOID(check_list_column(predicate, column.type, *column.column));
   const bool with_null = std::ranges::any_of(predicate.operands, is_null);
   if (with_null) sql() += '(';
   ATHENA_TRY_VOID(append_template(predicate, column));
@@ -144,16 +130,8 @@ Result<std::string_view> Printer::word_of(const Predicate& predicate, const Expr
                                     {"true", "TRUE", "TRUE"},
                                     {"false", "FALSE", "FALSE"},
                                     {"unknown", "UNKNOWN", "NULL"}};
-  const Scalar& operand = predicate.operands.front();
-  const std::string name = is_null(operand) ? "null" : to_text(operand);
+  ATHENA_TRY(const std::string name, read_word(predicate, column.type, *column.column));
   const auto* word = std::ranges::find(kWords, name, &Word::name);
-  if (word == std::end(kWords)) return fail(Code::invalid_condition, "'is' does not know the word " + quoted(name));
-  const bool about_null = word - std::begin(kWords) < 2;
-  if (!about_null && column.type != TypeClass::boolean && column.type != TypeClass::other) {
-    return fail(Error(Code::invalid_value, "Column " + quoted(column.column->name) + " is not boolean: 'is." + name +
-                                               "' has no meaning for it")
-                    .with("column", column.column->name));
-  }
   return is_postgres() ? word->postgres : word->sqlite;
 }
 

@@ -1,90 +1,13 @@
 #include <algorithm>
 
-#include <athena/base/json.h>
-
-#include "fields.h"
 #include "printer.h"
-#include "words.h"
+#include "write_grid.h"
 
 namespace athena::query {
-namespace {
-
-constexpr std::uint32_t kNotMet = ~0U;
-
-std::unexpected<Error> named_twice(const ColumnDef& column) {
-  return fail(Error(Code::invalid_value, "Column " + quoted(column.name) + " is given a value twice")
-                  .with("column", column.name));
-}
-
-/// With one name twice the last value counts, as everywhere in JSON; two names for one column contradict each other.
-bool has_name(const Row& row, const Scalar& value, std::string_view name) {
-  return std::ranges::any_of(row, [&](const auto& pair) { return &pair.second == &value && pair.first == name; });
-}
-
-}  // namespace
-
-std::uint32_t Printer::index_of(const ColumnDef& column) const noexcept {
-  return static_cast<std::uint32_t>(&column - table_->columns.data());
-}
-
-bool Printer::Grid::every_row_has(std::uint32_t column) const noexcept {
-  const auto at = std::ranges::find(columns, column);
-  if (at == columns.end()) return false;
-  for (std::size_t i = static_cast<std::size_t>(at - columns.begin()); i < cells.size(); i += columns.size()) {
-    if (!cells[i]) return false;
-  }
-  return true;
-}
-
-Result<const ColumnDef*> Printer::resolve_writable(std::string_view name) const {
-  ATHENA_TRY(const ColumnDef* column, resolve(name));
-  if (!column->generated) return column;
-  return fail(Error(Code::invalid_value, "Column " + quoted(column->name) + " is generated and cannot be written")
-                  .with("column", column->name));
-}
-
 Result<> Printer::append_stored(const ColumnDef& column, const Scalar& value) {
   ATHENA_TRY(auto param, to_param(value, {column.type, column.name}, options_.flavor, Use::store));
   append_typed(std::move(param), column.type);
   return {};
-}
-
-/// Finds each row's columns. Rows mostly have the same keys in the same order, so a key that equals the one above it is
-/// not looked up again.
-Result<Printer::Grid> Printer::lay_out(const std::vector<Row>& rows) const {
-  Grid grid;
-  std::vector<std::uint32_t> places(table_->columns.size(), kNotMet);  // of a column in grid.columns
-  std::vector<std::uint32_t> met;                                      // columns as the rows name them, row after row
-  const Row* above = nullptr;
-  for (const Row& row : rows) {
-    const std::size_t start = met.size();
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      std::uint32_t index = kNotMet;
-      if (above && i < above->size() && (*above)[i].first == row[i].first) {
-        index = met[start - above->size() + i];
-      } else {
-        ATHENA_TRY(const ColumnDef* column, resolve_writable(row[i].first));
-        index = index_of(*column);
-      }
-      met.push_back(index);
-      if (places[index] != kNotMet) continue;
-      places[index] = static_cast<std::uint32_t>(grid.columns.size());
-      grid.columns.push_back(index);
-    }
-    above = &row;
-  }
-  const std::size_t width = grid.columns.size();
-  grid.cells.assign(rows.size() * width, nullptr);
-  auto column = met.begin();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    for (const auto& [name, value] : rows[i]) {
-      const Scalar*& cell = grid.cells[i * width + places[*column]];
-      if (cell && !has_name(rows[i], *cell, name)) return named_twice(table_->columns[*column]);
-      cell = &value;
-      ++column;
-    }
-  }
-  return grid;
 }
 
 /// PostgreSQL has a word for a column's default. SQLite has not: there the schema's own text of the default stands in
@@ -128,37 +51,8 @@ Result<> Printer::append_values(const Grid& grid, bool default_to_null) {
   return {};
 }
 
-Result<std::vector<std::uint32_t>> Printer::find_conflict_target(const Conflict& conflict, const Grid& grid) const {
-  std::vector<std::uint32_t> target;
-  for (const std::string& name : conflict.target) {
-    ATHENA_TRY(const ColumnDef* column, resolve(name));
-    if (std::ranges::find(target, index_of(*column)) == target.end()) target.push_back(index_of(*column));
-  }
-  if (!target.empty() || conflict.do_nothing) return target;
-  const auto covered = [&](const std::vector<std::uint32_t>& key) {
-    return !key.empty() && std::ranges::all_of(key, [&](std::uint32_t column) { return grid.every_row_has(column); });
-  };
-  if (covered(table_->primary_key)) return table_->primary_key;
-  std::string candidates;
-  std::size_t count = 0;
-  for (const UniqueKey& key : table_->unique_keys) {
-    if (!covered(key.columns)) continue;
-    if (++count == 1) target = key.columns;
-    if (count > 1) candidates += "; ";
-    for (const std::uint32_t column : key.columns) {
-      candidates += column == key.columns.front() ? "" : ",";
-      candidates += table_->columns[column].name;
-    }
-  }
-  if (count <= 1) return target;
-  return fail(Error(Code::ambiguous_conflict_target,
-                    "Several unique keys of table " + quoted(table_->name) + " are in the rows: " + candidates,
-                    "Say which one with 'on_conflict': " + candidates)
-                  .with("candidates", candidates));
-}
-
 Result<> Printer::append_conflict(const Conflict& conflict, const Grid& grid) {
-  ATHENA_TRY(const auto target, find_conflict_target(conflict, grid));
+  ATHENA_TRY(const auto target, find_conflict_target(conflict, grid, names()));
   if (target.empty() && !conflict.do_nothing) return {};  // no key is touched: a plain insert
   sql() += " ON CONFLICT";
   for (const std::uint32_t column : target) {
@@ -171,7 +65,10 @@ Result<> Printer::append_conflict(const Conflict& conflict, const Grid& grid) {
     return {};
   }
   sql() += " DO UPDATE SET ";
-  if (conflict.set) return append_set(*conflict.set);
+  if (conflict.set) {
+    ATHENA_TRY(const auto assignments, lay_out_set(*conflict.set, names()));
+    return append_assignments(assignments);
+  }
   // Setting the key to itself would take a stronger lock on the row; it is done only where nothing else is left to set.
   std::vector<std::uint32_t> columns = grid.columns;
   std::erase_if(columns, [&](std::uint32_t column) { return std::ranges::find(target, column) != target.end(); });
@@ -187,27 +84,14 @@ Result<> Printer::append_conflict(const Conflict& conflict, const Grid& grid) {
   return {};
 }
 
-Result<> Printer::append_set(const Row& row) {
-  std::vector<const Scalar*> values(table_->columns.size(), nullptr);
-  std::vector<std::pair<const ColumnDef*, std::string_view>> columns;
-  for (const auto& [name, value] : row) {
-    ATHENA_TRY(const ColumnDef* column, resolve_writable(name));
-    const Scalar*& slot = values[index_of(*column)];
-    if (slot) {
-      const auto before = std::ranges::find(columns, column, &std::pair<const ColumnDef*, std::string_view>::first);
-      if (before->second != name) return named_twice(*column);
-    } else {
-      columns.emplace_back(column, name);
-    }
-    slot = &value;
-  }
+Result<> Printer::append_assignments(const Assignments& assignments) {
   bool first = true;
-  for (const auto& [column, name] : columns) {
+  for (const auto& [column, value] : assignments) {
     if (!first) sql() += ", ";
     first = false;
     append_identifier(sql(), column->name);
     sql() += " = ";
-    ATHENA_TRY_VOID(append_stored(*column, *values[index_of(*column)]));
+    ATHENA_TRY_VOID(append_stored(*column, *value));
   }
   return {};
 }
@@ -215,12 +99,12 @@ Result<> Printer::append_set(const Row& row) {
 Result<Printed> Printer::print(const Insert& insert) {
   ATHENA_TRY_VOID(begin(insert.into));
   if (insert.rows.empty()) return fail(Code::invalid_value, "There is no row to insert");
-  ATHENA_TRY(Grid grid, lay_out(insert.rows));
+  ATHENA_TRY(Grid grid, lay_out(insert.rows, names()));
   if (grid.columns.empty() && (insert.rows.size() > 1 || insert.on_conflict)) {
     // DEFAULT VALUES is one row only, and SQLite lets nothing follow it: name one column, and give it nothing.
     const auto writable = std::ranges::find(table_->columns, false, &ColumnDef::generated);
     if (writable == table_->columns.end()) return fail(Code::invalid_value, "There is nothing to insert");
-    grid.columns.push_back(index_of(*writable));
+    grid.columns.push_back(names().index_of(*writable));
     grid.cells.assign(insert.rows.size(), nullptr);
   }
   sql() += "INSERT INTO ";
@@ -235,40 +119,13 @@ Result<Printed> Printer::print(const Insert& insert) {
   return finish();
 }
 
-Result<> Printer::find_id_column(std::string_view configured) {
-  if (!configured.empty()) {
-    id_column_ = table_->find(configured, options_.names);
-  } else if (table_->primary_key.size() == 1) {
-    id_column_ = &table_->columns[table_->primary_key.front()];
-  }
-  if (id_column_) return {};
-  return fail(Error(Code::no_id_column,
-                    configured.empty()
-                        ? "Table " + quoted(table_->name) +
-                              " has no primary key of one column: 'resource_id' names nothing in it"
-                        : "The id column " + quoted(configured) + " is not in table " + quoted(table_->name),
-                    "Use 'conditions', or name the id column in table_id_map.yaml")
-                  .with("table", table_->name));
-}
-
-/// {"update_body": {"data": {…}}} is a way to write {…}, unless the table has a column of that name.
-Result<> Printer::append_update(const Update& update) {
-  const auto* wrapped = update.set.size() == 1 ? std::get_if<JsonText>(&update.set.front().second) : nullptr;
-  const std::string_view name = update.set.empty() ? std::string_view() : std::string_view(update.set.front().first);
-  if (!wrapped || (name != "data" && name != "set") || table_->find(name, options_.names))
-    return append_set(update.set);
-  ATHENA_TRY(const auto document, json::Document::parse(wrapped->text));
-  ATHENA_TRY(const Row row, read_row(document.root(), name, ReadOptions()));
-  if (row.empty())
-    return fail(Code::update_payload_required, "update payload required: '" + std::string(name) + "' is empty");
-  return append_set(row);
-}
-
 Result<Printed> Printer::print(const Update& update) {
   ATHENA_TRY_VOID(begin(update.table));
-  if (update.resource_id) ATHENA_TRY_VOID(find_id_column(update.id_column));
-  if (update.set.empty())
-    return fail(Code::update_payload_required, "update payload required: there is nothing to set");
+  if (update.resource_id) {
+    ATHENA_TRY(id_column_, find_id_column(update.id_column, names()));
+  }
+  Row unwrapped;
+  ATHENA_TRY(const auto assignments, lay_out_update(update.set, names(), unwrapped));
   const bool ordered = !update.order.empty();
   if (ordered && !is_postgres()) {
     return fail(Code::feature_not_supported,
@@ -279,7 +136,7 @@ Result<Printed> Printer::print(const Update& update) {
   sql() += "UPDATE ";
   append_table();
   sql() += " SET ";
-  ATHENA_TRY_VOID(append_update(update));
+  ATHENA_TRY_VOID(append_assignments(assignments));
   ATHENA_TRY_VOID(append_where(update.where, update.resource_id));
   if (ordered) {
     sql() += " RETURNING t.*) SELECT ";
@@ -295,7 +152,9 @@ Result<Printed> Printer::print(const Update& update) {
 
 Result<Printed> Printer::print(const Delete& del) {
   ATHENA_TRY_VOID(begin(del.from));
-  if (del.resource_id) ATHENA_TRY_VOID(find_id_column(del.id_column));
+  if (del.resource_id) {
+    ATHENA_TRY(id_column_, find_id_column(del.id_column, names()));
+  }
   sql() += "DELETE FROM ";
   append_table();
   ATHENA_TRY_VOID(append_where(del.where, del.resource_id));

@@ -8,6 +8,7 @@
 #include <athena/query/print.h>
 
 #include "print_value.h"
+#include "write_grid.h"
 
 namespace athena::query {
 
@@ -36,13 +37,6 @@ class Printer {
 
   enum class Place : std::uint8_t { comparison, answer };
 
-  /// The rows of an insert against the table: which columns, and each row's value for each of them.
-  struct Grid {
-    std::vector<std::uint32_t> columns;  ///< indexes into the table's columns, as first met
-    std::vector<const Scalar*> cells;    ///< row after row; null: the row does not have the column
-    bool every_row_has(std::uint32_t column) const noexcept;
-  };
-
   bool is_postgres() const noexcept { return options_.flavor == Flavor::postgres; }
   std::string& sql() noexcept { return out_.sql; }
 
@@ -60,7 +54,7 @@ class Printer {
   void append_key_order();
 
   // print_columns.cpp
-  Result<const ColumnDef*> resolve(std::string_view name) const;
+  ColumnNames names() const noexcept { return {*table_, options_.names, id_column_}; }
   Result<Expression> expression(const Column& column, Place place = Place::comparison);
   Result<std::string> postgres_path(const Column& column, const ColumnDef& def);
   Result<std::string> sqlite_path(const Column& column, const ColumnDef& def, Place place);
@@ -87,17 +81,11 @@ class Printer {
   void collect_equalities(const Filter& filter, std::vector<const ColumnDef*>& columns) const;
 
   // print_write.cpp
-  Result<> find_id_column(std::string_view configured);
   Result<> append_stored(const ColumnDef& column, const Scalar& value);
-  Result<Grid> lay_out(const std::vector<Row>& rows) const;
   Result<> append_values(const Grid& grid, bool default_to_null);
   Result<> append_missing(const ColumnDef& column, bool default_to_null);
   Result<> append_conflict(const Conflict& conflict, const Grid& grid);
-  Result<std::vector<std::uint32_t>> find_conflict_target(const Conflict& conflict, const Grid& grid) const;
-  Result<> append_set(const Row& row);
-  Result<> append_update(const Update& update);
-  Result<const ColumnDef*> resolve_writable(std::string_view name) const;
-  std::uint32_t index_of(const ColumnDef& column) const noexcept;
+  Result<> append_assignments(const Assignments& assignments);
 
   const Schema& schema_;
   const PrintOptions& options_;

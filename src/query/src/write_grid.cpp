@@ -158,13 +158,13 @@ Result<const ColumnDef*> find_id_column(std::string_view configured, const Colum
     column = &table.columns[table.primary_key.front()];
   }
   if (column) return column;
-  return fail(Error(Code::no_id_column,
-                    configured.empty()
-                        ? "Table " + quoted(table.name) +
-                              " has no primary key of one column: 'resource_id' names nothing in it"
-                        : "The id column " + quoted(configured) + " is not in table " + quoted(table.name),
-                    "Use 'conditions', or name the id column in table_id_map.yaml")
-                  .with("table", table.name));
+  return fail(
+      Error(Code::no_id_column,
+            configured.empty()
+                ? "Table " + quoted(table.name) + " has no primary key of one column: 'resource_id' names nothing in it"
+                : "The id column " + quoted(configured) + " is not in table " + quoted(table.name),
+            "Use 'conditions', or name the id column in table_id_map.yaml")
+          .with("table", table.name));
 }
 
 }  // namespace athena::query

@@ -35,8 +35,8 @@ Result<Grid> lay_out(const std::vector<Row>& rows, const ColumnNames& names);
 Result<std::vector<std::uint32_t>> find_conflict_target(const Conflict& conflict, const Grid& grid,
                                                         const ColumnNames& names);
 
-/// The columns and values that an update sets, each column once. `{"data": {…}}` is a way to write {…}, unless the table
-/// has a column of that name; `unwrapped` keeps what was inside. Errors: update_payload_required.
+/// The columns and values that an update sets, each column once. `{"data": {…}}` is a way to write {…}, unless the
+/// table has a column of that name; `unwrapped` keeps what was inside. Errors: update_payload_required.
 using Assignments = std::vector<std::pair<const ColumnDef*, const Scalar*>>;
 Result<Assignments> lay_out_set(const Row& set, const ColumnNames& names);
 Result<Assignments> lay_out_update(const Row& set, const ColumnNames& names, Row& unwrapped);

@@ -80,7 +80,10 @@ struct Event {
     schema_loaded,
     schema_load_failed,
     prepared_again,
-    pool_exhausted
+    pool_exhausted,
+    host_opened,
+    host_on_trial,
+    host_closed
   } kind;
   std::string_view target;  ///< masked
   std::string detail;

@@ -44,7 +44,7 @@ struct OpRow {
   std::string_view postgres;
   std::string_view sqlite;
   std::string_view cql;   ///< same placeholders, without `{t}`, `{v}`
-  std::string_view rest;  ///< PostgREST's name of the operator, or what to make of several
+  std::string_view rest;  ///< PostgREST's name of the operator; `between` is two tests, nin a negated one
 };
 
 std::span<const OpRow> operator_rows() noexcept;
