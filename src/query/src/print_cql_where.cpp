@@ -135,7 +135,7 @@ Result<Restrictions> CqlPrinter::restrictions_of(const Filter& where, const std:
   }
   ATHENA_TRY_VOID(collect(where, restrictions));
   // One order whatever the caller's, so that the same question is the same statement; what was said twice once.
-  std::ranges::stable_sort(restrictions, {}, [this](const Restriction& r) {
+  std::ranges::sort(restrictions, {}, [this](const Restriction& r) {
     return std::tuple(names().index_of(*r.column), r.predicate.op);
   });
   const auto repeated = std::ranges::unique(restrictions, [](const Restriction& a, const Restriction& b) {

@@ -112,10 +112,10 @@ TEST(SchemaLoad, replication_is_kept_for_every_keyspace) {
 TEST(SchemaLoad, secondary_indexes_serve_equality_or_elements) {
   EXPECT_EQ(uses(R"({"target":"note"})", "note"), query::IndexUses{.equal = true});
   EXPECT_EQ(uses(R"({"target":"\"note\""})", "note"), query::IndexUses{.equal = true});
-  EXPECT_EQ(uses(R"({"target":"values(tags)"})", "tags"), query::IndexUses{.values = true});
-  EXPECT_EQ(uses(R"({"target":"keys(tags)"})", "tags"), query::IndexUses{.keys = true});
-  EXPECT_EQ(uses(R"({"target":"entries(tags)"})", "tags"), query::IndexUses{.entries = true});
-  EXPECT_EQ(uses(R"({"target":"full(tags)"})", "tags"), query::IndexUses{.equal = true});
+  EXPECT_EQ(uses(R"j({"target":"values(tags)"})j", "tags"), query::IndexUses{.values = true});
+  EXPECT_EQ(uses(R"j({"target":"keys(tags)"})j", "tags"), query::IndexUses{.keys = true});
+  EXPECT_EQ(uses(R"j({"target":"entries(tags)"})j", "tags"), query::IndexUses{.entries = true});
+  EXPECT_EQ(uses(R"j({"target":"full(tags)"})j", "tags"), query::IndexUses{.equal = true});
 }
 
 TEST(SchemaLoad, storage_attached_indexes_serve_ranges_of_numbers_and_combine) {
