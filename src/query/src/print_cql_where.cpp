@@ -107,6 +107,14 @@ Result<std::string> pattern_text(const Predicate& predicate) {
   return pattern;
 }
 
+/// How many conditions of CQL it comes to.
+std::size_t conditions(const Predicate& predicate) {
+  const auto* json = std::get_if<JsonText>(&predicate.operands.front());
+  if (predicate.op != Op::contains || !json) return 1;
+  const auto document = json::Document::parse(json->text);
+  return document ? document->root().size() : 1;
+}
+
 /// Whether the column's index answers this restriction.
 bool is_indexed(const Restriction& restriction) {
   const IndexUses& index = restriction.column->index;
@@ -251,12 +259,14 @@ Result<> CqlPrinter::check_indexes(const Restrictions& restrictions, const KeyUs
     if (restriction.used) continue;
     if (!is_indexed(restriction)) return fail(unindexed(restriction));
     const bool same = first && first->column == restriction.column && restriction.predicate.op != Op::contains;
-    const bool together = !first || same || (first->column->index.combines && restriction.column->index.combines);
+    const bool alone = !first && conditions(restriction.predicate) == 1;
+    const bool together = alone || same || ((first ? first : &restriction)->column->index.combines &&
+                                            restriction.column->index.combines);
     if (!together || use.has_in) {
       Error error = unindexed(restriction);
       error.error = together ? "On scylla an index is not used beside 'in' on the key"
-                             : "On scylla one index serves at a time: column " + quoted(restriction.column->name) +
-                                   " would be a second";
+                             : "On scylla such an index serves one condition at a time: with column " +
+                                   quoted(restriction.column->name) + " there are more";
       return fail(std::move(error));
     }
     if (!first) first = &restriction;
