@@ -1,7 +1,6 @@
 #include "scylla/plan.h"
 
 #include <algorithm>
-#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -34,7 +33,10 @@ std::vector<NodeIndex> plan_hosts(const PlanInput& input) {
   add_all(true);
   std::ranges::for_each(input.replicas, add);
   add_all(false);
-  std::ranges::stable_sort(plan, std::ranges::greater(), [&](NodeIndex node) { return input.usable[node]; });
+  std::vector<NodeIndex> last;
+  std::ranges::copy_if(plan, std::back_inserter(last), [&](NodeIndex node) { return !input.usable[node]; });
+  std::erase_if(plan, [&](NodeIndex node) { return !input.usable[node]; });
+  plan.insert(plan.end(), last.begin(), last.end());
   return plan;
 }
 

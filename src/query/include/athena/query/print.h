@@ -47,45 +47,6 @@ Result<Printed> to_sql(const Statement& statement, const Schema& schema, const P
 /// `SELECT count(*) …` for the filter of `select` (its limit and order do not count).
 Result<Printed> to_count_sql(const Select& select, const Schema& schema, const PrintOptions& options);
 
-/// A value for a `?` of CQL, and the type of what it is compared with or kept in.
-struct CqlParam {
-  Scalar value;
-  std::string type;    ///< as the schema spells it: "int", "list<text>" for the operand of IN
-  std::string column;  ///< for errors
-  bool operator==(const CqlParam&) const = default;
-};
-/// One statement of CQL: no text of the caller, as in Printed.
-struct CqlStatement {
-  std::string cql;
-  std::vector<CqlParam> params;
-  /// Of a write, which gives no rows of its own: for each key of the answer the index of the parameter whose value it
-  /// is, -1 for null. Empty: this statement adds no row to the answer.
-  std::vector<std::int32_t> returned;
-};
-struct CqlPrinted {
-  std::vector<CqlStatement> statements;  ///< one; several are one logged batch
-  std::vector<std::string> keys;         ///< key of each column of the answer, in order
-  std::vector<TypeClass> types;
-  const TableDef* table = nullptr;  ///< points into the schema that was given
-  bool is_keyed = false;            ///< equality on the whole primary key: at most one row
-  bool is_conditional = false;      ///< IF …: a lightweight transaction; its result says [applied]
-  bool is_idempotent = false;       ///< may be sent again without doing more than once would
-  /// Select with a cursor: so many rows are wanted, then the paging state. 0: no cursor is.
-  std::uint32_t page_rows = 0;
-};
-struct CqlOptions {
-  NameRules names;
-};
-
-/// Prints what keys and indexes can serve, and refuses the rest with the reason (contract 4); ALLOW FILTERING only where
-/// the statement allows it. A write is an upsert: CQL does not look whether the row is there, unless conditions on other
-/// columns (or on_conflict: do nothing) make it a lightweight transaction. Its answer holds what was written.
-/// Errors: as to_sql; invalid_condition for what would have to scan; feature_not_supported for what CQL has no way to
-/// say (offset, casts, paths, other conflict targets …).
-Result<CqlPrinted> to_cql(const Statement& statement, const Schema& schema, const CqlOptions& options);
-/// `SELECT count(*) …` for the filter of `select`.
-Result<CqlPrinted> to_count_cql(const Select& select, const Schema& schema, const CqlOptions& options);
-
 /// `name` between double quotes, inner ones doubled: SQL and CQL alike. For names out of the schema only.
 void append_identifier(std::string& sql, std::string_view name);
 
