@@ -400,6 +400,7 @@ void Connection::probe(TimePoint now) {
 }
 
 void Connection::close() {
+  retiring_ = true;
   lose(lost("closed"));
 }
 

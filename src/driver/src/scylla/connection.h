@@ -136,6 +136,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void tick(TimePoint now);
   /// Takes nothing new, and closes when what is under way is through.
   void retire() noexcept { retiring_ = true; }
+  bool is_retiring() const noexcept { return retiring_; }
   void close();
 
  private:
