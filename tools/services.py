@@ -16,10 +16,11 @@ import sys
 
 from servers.pgbouncer import PgBouncer
 from servers.postgres import Postgres
+from servers.postgrest import Postgrest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-SERVICES = {service.name: service for service in (Postgres, PgBouncer)}
+SERVICES = {service.name: service for service in (Postgres, PgBouncer, Postgrest)}
 
 
 def default_folder():

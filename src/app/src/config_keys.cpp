@@ -113,6 +113,14 @@ constexpr KeyRow kRows[] = {
     {"gateway", "supabase_allowed_hosts", nullptr},
     {"gateway", "post_processing_max_rows", nullptr},
 
+    {"health", "enabled", [](Config& c, const Setting& s) { return take(c.settings.health.enabled, s); }},
+    {"health", "failure_threshold",
+     [](Config& c, const Setting& s) { return take(c.settings.health.failure_threshold, s, 1, 1'000); }},
+    {"health", "failure_window_seconds",
+     [](Config& c, const Setting& s) { return take(c.settings.health.failure_window, s, 1, kDaySeconds); }},
+    {"health", "offline_seconds",
+     [](Config& c, const Setting& s) { return take(c.settings.health.offline, s, 1, kDaySeconds); }},
+
     {"storage", "catalog", nullptr},
     {"storage", "sqlite_roots", [](Config& c, const Setting& s) { return take(c.sqlite_roots, s); }},
 

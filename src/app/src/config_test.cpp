@@ -163,6 +163,18 @@ logs:
   EXPECT_EQ(config->settings.request_log, "errors");
 }
 
+TEST(config, reads_when_a_host_is_left_alone) {
+  const auto config =
+      parse("health:\n  enabled: false\n  failure_threshold: 3\n  failure_window_seconds: 7\n  offline_seconds: 9\n");
+  ASSERT_TRUE(config);
+  EXPECT_FALSE(config->settings.health.enabled);
+  EXPECT_EQ(config->settings.health.failure_threshold, 3U);
+  EXPECT_EQ(config->settings.health.failure_window, seconds(7));
+  EXPECT_EQ(config->settings.health.offline, seconds(9));
+  EXPECT_EQ(error_of("health:\n  failure_threshold: 0\n"),
+            "config.yaml:2: health.failure_threshold must be a whole number from 1 to 1000; it is '0'");
+}
+
 TEST(config, compatibility_is_one_line_and_keys_of_their_own_win) {
   const auto config = parse("gateway:\n  audit_headers: required\n  compatibility: \"2.0\"\n");
   ASSERT_TRUE(config) << config.error().error;

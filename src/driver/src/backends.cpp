@@ -6,12 +6,14 @@
 
 #include "postgres/backend.h"
 #include "sqlite/backend.h"
+#include "supabase/backend.h"
 
 namespace athena::driver {
 namespace {
 
 constexpr std::string_view kPostgresAliases[] = {"postgres", "neon", "pg"};
 constexpr std::string_view kSqliteAliases[] = {"sqlite3"};
+constexpr std::string_view kSupabaseAliases[] = {"postgrest"};
 
 constexpr Capabilities kPostgres{.raw_sql = true,
                                  .transactions = true,
@@ -25,6 +27,7 @@ constexpr Capabilities kPostgres{.raw_sql = true,
 constexpr BackendKind kKinds[] = {
     {"postgresql", kPostgresAliases, kPostgres, &postgres::share, &postgres::open},
     {"sqlite", kSqliteAliases, sqlite::kCapabilities, &sqlite::share, &sqlite::open},
+    {"supabase", kSupabaseAliases, supabase::kCapabilities, &supabase::share, &supabase::open},
 };
 
 bool can_write(StatementKind kind) noexcept {

@@ -19,7 +19,7 @@ void Backoff::succeeded() noexcept {
 void Backoff::failed(TimePoint now, bool is_permanent) noexcept {
   if (failures_ == 0) first_failure_ = now;
   is_permanent_ = is_permanent;
-  const Duration doubled = kFirst * (std::int64_t{1} << std::min<std::uint32_t>(failures_, 20));
+  const Duration doubled = first_ * (std::int64_t{1} << std::min<std::uint32_t>(failures_, 20));
   const Duration wait = std::min<Duration>(doubled, kLongest);
   ++failures_;
   // Between half and all of it: the expected wait still doubles, and no two fall into step.

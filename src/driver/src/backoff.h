@@ -16,7 +16,7 @@ class Backoff {
   static constexpr milliseconds kPatience{3'000};
 
   /// `seed`: so that the connections of one process do not all knock at the same time.
-  explicit Backoff(std::uint64_t seed) : random_(seed | 1) {}
+  explicit Backoff(std::uint64_t seed, milliseconds first = kFirst) : first_(first), random_(seed | 1) {}
 
   bool may_try(TimePoint now) const noexcept { return now >= next_try_; }
   TimePoint next_try() const noexcept { return next_try_; }
@@ -35,6 +35,7 @@ class Backoff {
  private:
   std::uint64_t random() noexcept;
 
+  milliseconds first_;
   std::uint64_t random_;
   std::uint32_t failures_ = 0;
   bool is_permanent_ = false;

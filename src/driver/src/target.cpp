@@ -6,6 +6,8 @@
 
 #include <athena/base/text.h>
 
+#include "target_http.h"
+
 namespace athena::driver {
 namespace {
 
@@ -175,8 +177,11 @@ Result<Target> parse_uri(std::string_view uri) {
     if (const auto rest = after_scheme(uri, scheme)) return read_postgres(*rest);
   }
   if (const auto rest = after_scheme(uri, "sqlite:")) return read_sqlite(*rest);
+  if (const auto rest = after_scheme(uri, "supabase+")) return read_supabase(*rest, false);
+  if (const auto rest = after_scheme(uri, "postgrest+")) return read_supabase(*rest, true);
   // The URI itself is not repeated: it may hold a password.
-  return refuse("The database URI has an unknown scheme", "postgres://, postgresql://, jdbc:postgresql:// or sqlite:");
+  return refuse("The database URI has an unknown scheme",
+                "postgres://, postgresql://, jdbc:postgresql://, sqlite:, supabase+https:// or postgrest+https://");
 }
 
 }  // namespace athena::driver

@@ -47,13 +47,16 @@ struct BackendSlot {
 /// The backends of one loop, opened when they are first asked for.
 class LoopBackends {
  public:
-  LoopBackends(Loop& loop, driver::Observer& observer) : runtime_{loop, observer} {}
+  /// `health`: the process's; null: no host is left alone.
+  LoopBackends(Loop& loop, driver::Observer& observer, std::shared_ptr<driver::HostHealth> health = nullptr)
+      : runtime_{loop, observer, std::move(health)} {}
 
   std::shared_ptr<BackendSlot> get(const std::shared_ptr<const Client>& client);
   /// The backend of a target that a caller named (X-JDBC-URL); `key` identifies it. It is a guest: it gets few
   /// connections, and a name that tells nobody where it leads. Bounded: the least recently used one goes when there are
   /// too many, and each goes after half an hour without use.
   std::shared_ptr<BackendSlot> get_direct(const std::string& key, const driver::Target& target);
+  const driver::HostHealth* health() const noexcept { return runtime_.health.get(); }
   /// The slot if it is open already; null otherwise.
   std::shared_ptr<BackendSlot> peek(const Client& client) const;
   /// Backends whose clients are not in `snapshot` any more are stopped once no request holds them.

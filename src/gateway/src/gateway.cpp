@@ -17,8 +17,9 @@ namespace {
 class GatewayOfLoops : public Gateway {
  public:
   GatewayOfLoops(std::shared_ptr<const Snapshot> snapshot, std::vector<Loop*> loops, LogSink& sink)
-      : loops_(std::move(loops)), snapshot_(std::move(snapshot)) {
-    for (Loop* loop : loops_) handlers_.push_back(std::make_unique<Serve>(*loop, sink, snapshot_));
+      : loops_(std::move(loops)), log_(sink), snapshot_(std::move(snapshot)) {
+    const auto health = driver::HostHealth::create(snapshot_->settings.health, log_);
+    for (Loop* loop : loops_) handlers_.push_back(std::make_unique<Serve>(*loop, sink, snapshot_, health));
   }
 
   http::Handler& handler(std::size_t index) override { return *handlers_[index]; }
@@ -51,6 +52,7 @@ class GatewayOfLoops : public Gateway {
   }
 
   std::vector<Loop*> loops_;
+  DriverLog log_;  // of what is no loop's own; outlives the health that the handlers share
   std::mutex reload_mutex_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<std::unique_ptr<Serve>> handlers_;

@@ -59,9 +59,14 @@ bool matches_tag(std::string_view if_none_match, std::string_view tag) {
 
 }  // namespace
 
-Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot)
-    : loop_(loop), snapshot_(std::move(snapshot)), log_(sink, snapshot_->settings.request_log), driver_log_(sink),
-      backends_(loop, driver_log_), services_(loop, backends_, ready_),
+Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot,
+             std::shared_ptr<driver::HostHealth> health)
+    : loop_(loop),
+      snapshot_(std::move(snapshot)),
+      log_(sink, snapshot_->settings.request_log),
+      driver_log_(sink),
+      backends_(loop, driver_log_, std::move(health)),
+      services_(loop, backends_, ready_),
       tick_(loop.watch([this, ticks = 0u](TimePoint now) mutable {
         log_.flush();
         if (++ticks % 100 == 0) backends_.sweep(now);

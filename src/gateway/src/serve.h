@@ -16,7 +16,8 @@ namespace athena::gateway {
 /// The life of a request on one loop (docs/life-of-a-request.md): what each stage does, and in which order.
 class Serve : public http::Handler {
  public:
-  Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot);
+  Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot,
+        std::shared_ptr<driver::HostHealth> health = nullptr);
 
   Task<> handle(http::Exchange& exchange) override;
   void refuse(http::Exchange& exchange, const Error& error) override;

@@ -44,6 +44,7 @@ struct Transfer {
   ClientRequest request;
   ClientResponse response;
   std::size_t header_bytes = 0;
+  int leaves = 0;  ///< how often the request began to be sent
   bool too_large = false;
   bool abandoned = false;  ///< cancelled, or the client is going
   CURLcode outcome = CURLE_OK;
@@ -81,6 +82,14 @@ std::size_t on_header(char* bytes, std::size_t, std::size_t size, void* data) {
     headers.emplace_back(text::to_lower(line.substr(0, colon)), text::trim(line.substr(colon + 1)));
   }
   return size;
+}
+
+/// A connection is there, and the request is about to leave; for the second time if a kept connection was dead.
+int on_request(void* data, char*, char*, int, int) {
+  Transfer& transfer = *static_cast<Transfer*>(data);
+  if (transfer.leaves++ > 0 && !transfer.request.may_repeat) return CURL_PREREQFUNC_ABORT;
+  if (transfer.request.sent) *transfer.request.sent = true;
+  return CURL_PREREQFUNC_OK;
 }
 
 /// "host:port:address" → "::address:", which makes curl connect there whatever the URL says. Unlike a pinned name
@@ -127,6 +136,7 @@ bool prepare(Transfer& transfer) {
             set(easy, CURLOPT_HTTPHEADER, transfer.headers.get()) && set(easy, CURLOPT_ERRORBUFFER, transfer.reason) &&
             set(easy, CURLOPT_WRITEFUNCTION, on_body) && set(easy, CURLOPT_WRITEDATA, &transfer) &&
             set(easy, CURLOPT_HEADERFUNCTION, on_header) && set(easy, CURLOPT_HEADERDATA, &transfer) &&
+            set(easy, CURLOPT_PREREQFUNCTION, on_request) && set(easy, CURLOPT_PREREQDATA, &transfer) &&
             set(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request.max_body_bytes)) &&
             set(easy, CURLOPT_PRIVATE, &transfer);
   if (request.method == "HEAD") ok = ok && set(easy, CURLOPT_NOBODY, 1L);
@@ -151,6 +161,8 @@ Error error_of(const Transfer& transfer) {
     case CURLE_OPERATION_TIMEDOUT:
       return Error(Code::deadline_exceeded, "The other server did not answer in time").logged(reason);
     case CURLE_UNSUPPORTED_PROTOCOL:
+      if (transfer.leaves > 0) break;  // the answer was no HTTP
+      [[fallthrough]];
     case CURLE_URL_MALFORMAT:
       return Error(Code::configuration_error, "The address of the other server is not an http URL").logged(reason);
   }

@@ -148,6 +148,28 @@ TEST_F(ClientTest, wakes_everyone_when_it_goes) {
   EXPECT_EQ(response.get().error().code, Code::cancelled);
 }
 
+TEST_F(ClientTest, says_whether_a_request_has_left) {
+  bool sent = false;
+  ClientRequest request;
+  request.sent = &sent;
+  request.url = "http://127.0.0.1:1/";
+  EXPECT_FALSE(send(request).has_value());
+  EXPECT_FALSE(sent);
+  request.url = to("/throw").url;
+  EXPECT_FALSE(send(request).has_value());
+  EXPECT_TRUE(sent);
+}
+
+TEST_F(ClientTest, sends_what_may_not_be_repeated_once) {
+  EXPECT_EQ(send(to("/hello"))->body, "hello");  // leaves a kept connection
+  ClientRequest request = to("/throw");
+  request.may_repeat = false;
+  const auto once = send(request);
+  ASSERT_FALSE(once);
+  EXPECT_EQ(once.error().code, Code::database_unavailable);
+  EXPECT_EQ(server.handled(), 2);
+}
+
 TEST_F(ClientTest, does_not_follow_redirects) {
   EXPECT_EQ(send(to("/redirect"))->status, 302);
   EXPECT_EQ(server.handled(), 1);

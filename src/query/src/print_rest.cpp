@@ -257,7 +257,8 @@ Result<RestRequest> RestPrinter::print(const Select& select) {
   ATHENA_TRY_VOID(begin(select.from, "GET"));
   ATHENA_TRY_VOID(add_select(select.columns, true));
   ATHENA_TRY_VOID(add_where(select.where, std::nullopt));
-  ATHENA_TRY_VOID(add_order(select.order, select.order.empty() && select.stable_pages));
+  out_.is_keyed = covers_unique_key(select.where, names());
+  ATHENA_TRY_VOID(add_order(select.order, select.order.empty() && select.stable_pages && !out_.is_keyed));
   set_page(out_, select.limit, select.offset);
   return std::move(out_);
 }

@@ -129,7 +129,7 @@ Result<Printed> Printer::print(const Select& select) {
   sql() += " FROM ";
   append_table();
   ATHENA_TRY_VOID(append_where(select.where, std::nullopt));
-  out_.is_keyed = covers_unique_key(select.where);
+  out_.is_keyed = covers_unique_key(select.where, names());
   if (!select.order.empty()) {
     ATHENA_TRY_VOID(append_order(select.order));
   } else if (select.stable_pages && !out_.is_keyed) {

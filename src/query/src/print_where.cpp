@@ -184,33 +184,4 @@ Result<> Printer::append_template(const Predicate& predicate, const Expression& 
   }
 }
 
-void Printer::collect_equalities(const Filter& filter, std::vector<const ColumnDef*>& columns) const {
-  if (filter.join != Filter::Join::all_of || filter.negated) return;
-  for (const auto& term : filter.terms) {
-    if (const auto* inner = std::get_if<Filter>(&term)) {
-      collect_equalities(*inner, columns);
-      continue;
-    }
-    const Predicate& predicate = std::get<Predicate>(term);
-    const bool equality = predicate.op == Op::eq && !predicate.negated && predicate.column.path.empty() &&
-                          predicate.operands.size() == 1 && !is_null(predicate.operands.front());
-    if (equality) columns.push_back(table_->find(predicate.column.name, options_.names));
-  }
-}
-
-bool Printer::covers_unique_key(const Filter& where) const {
-  if (table_->primary_key.empty() && table_->unique_keys.empty()) return false;
-  std::vector<const ColumnDef*> equal;
-  if (id_column_) equal.push_back(id_column_);
-  collect_equalities(where, equal);
-  if (equal.empty()) return false;
-  const auto covered = [&](const std::vector<std::uint32_t>& key) {
-    return !key.empty() && std::ranges::all_of(key, [&](std::uint32_t index) {
-      return std::ranges::find(equal, &table_->columns[index]) != equal.end();
-    });
-  };
-  return covered(table_->primary_key) ||
-         std::ranges::any_of(table_->unique_keys, [&](const UniqueKey& key) { return covered(key.columns); });
-}
-
 }  // namespace athena::query

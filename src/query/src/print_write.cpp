@@ -146,7 +146,7 @@ Result<Printed> Printer::print(const Update& update) {
   } else {
     ATHENA_TRY_VOID(append_returning(update.returning));
   }
-  out_.is_keyed = covers_unique_key(update.where);
+  out_.is_keyed = covers_unique_key(update.where, names());
   return finish();
 }
 
@@ -159,7 +159,7 @@ Result<Printed> Printer::print(const Delete& del) {
   append_table();
   ATHENA_TRY_VOID(append_where(del.where, del.resource_id));
   ATHENA_TRY_VOID(append_returning(del.returning));
-  out_.is_keyed = covers_unique_key(del.where);
+  out_.is_keyed = covers_unique_key(del.where, names());
   return finish();
 }
 

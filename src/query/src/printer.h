@@ -77,8 +77,6 @@ class Printer {
   Result<Param> operand(const Predicate& predicate, std::size_t index, const Expression& column) const;
   Result<std::string_view> spelling(const OpRow& row) const;
   Result<> append_template(const Predicate& predicate, const Expression& column);
-  bool covers_unique_key(const Filter& where) const;
-  void collect_equalities(const Filter& filter, std::vector<const ColumnDef*>& columns) const;
 
   // print_write.cpp
   Result<> append_stored(const ColumnDef& column, const Scalar& value);

@@ -23,6 +23,21 @@ bool has_name(const Row& row, const Scalar& value, std::string_view name) {
   return std::ranges::any_of(row, [&](const auto& pair) { return &pair.second == &value && pair.first == name; });
 }
 
+void collect_equalities(const Filter& filter, const ColumnNames& names, std::vector<const ColumnDef*>& columns) {
+  if (filter.join != Filter::Join::all_of || filter.negated) return;
+  for (const auto& term : filter.terms) {
+    if (const auto* inner = std::get_if<Filter>(&term)) {
+      collect_equalities(*inner, names, columns);
+      continue;
+    }
+    const Predicate& predicate = std::get<Predicate>(term);
+    const bool equality = predicate.op == Op::eq && !predicate.negated && predicate.column.path.empty() &&
+                          predicate.operands.size() == 1 &&
+                          !std::holds_alternative<std::monostate>(predicate.operands.front());
+    if (equality) columns.push_back(names.table.find(predicate.column.name, names.rules));
+  }
+}
+
 }  // namespace
 
 Result<const ColumnDef*> ColumnNames::find(std::string_view name) const {
@@ -165,6 +180,22 @@ Result<const ColumnDef*> find_id_column(std::string_view configured, const Colum
                 : "The id column " + quoted(configured) + " is not in table " + quoted(table.name),
             "Use 'conditions', or name the id column in table_id_map.yaml")
           .with("table", table.name));
+}
+
+bool covers_unique_key(const Filter& where, const ColumnNames& names) {
+  const TableDef& table = names.table;
+  if (table.primary_key.empty() && table.unique_keys.empty()) return false;
+  std::vector<const ColumnDef*> equal;
+  if (names.id_column) equal.push_back(names.id_column);
+  collect_equalities(where, names, equal);
+  if (equal.empty()) return false;
+  const auto covered = [&](const std::vector<std::uint32_t>& key) {
+    return !key.empty() && std::ranges::all_of(key, [&](std::uint32_t index) {
+      return std::ranges::find(equal, &table.columns[index]) != equal.end();
+    });
+  };
+  return covered(table.primary_key) ||
+         std::ranges::any_of(table.unique_keys, [&](const UniqueKey& key) { return covered(key.columns); });
 }
 
 }  // namespace athena::query

@@ -44,4 +44,7 @@ Result<Assignments> lay_out_update(const Row& set, const ColumnNames& names, Row
 /// The column that `resource_id` speaks about: the configured one, or the primary key if it has one column.
 Result<const ColumnDef*> find_id_column(std::string_view configured, const ColumnNames& names);
 
+/// Whether the filter asks for equality on a whole unique key, so that at most one row matches.
+bool covers_unique_key(const Filter& where, const ColumnNames& names);
+
 }  // namespace athena::query

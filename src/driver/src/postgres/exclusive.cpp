@@ -105,14 +105,14 @@ Async<> Lease::query(std::string_view sql, std::vector<query::Param> params, OnR
   }
 }
 
-ExclusivePool::ExclusivePool(Runtime runtime, const Target& target, std::string_view masked_target, Budget& budget,
-                             Helper& helper)
+ExclusivePool::ExclusivePool(Runtime runtime, const Target& target, std::string_view masked_target, Gate& gate,
+                             Budget& budget, Helper& helper)
     : runtime_(runtime),
       target_(target),
       masked_target_(masked_target),
+      gate_(gate),
       budget_(budget),
-      helper_(helper),
-      backoff_(reinterpret_cast<std::uintptr_t>(this)) {}
+      helper_(helper) {}
 
 ExclusivePool::~ExclusivePool() = default;
 
@@ -133,10 +133,9 @@ Async<Lease> ExclusivePool::acquire(TimePoint deadline, Cancellation* cancellati
   if (waiters_.size() >= kMaxWaiters) {
     co_return fail(Code::overloaded, "Too many requests wait for a connection to the database");
   }
-  if (open() == 0 && backoff_.is_down(now)) {
-    Error error(Code::database_unavailable, "The database cannot be reached at present");
-    error.retry_after_s = backoff_.retry_after_s(now);
-    co_return fail(std::move(error).logged(last_error_));
+  if (open() == 0 && gate_.is_down(now)) {
+    open_more(1);  // nobody waits for it, but the next ones find it open
+    co_return fail(gate_.unavailable(now));
   }
   Waiter waiter(budget_);
   waiter.deadline = deadline;
@@ -188,11 +187,7 @@ void ExclusivePool::finish_waiter(Waiter& waiter, Error why) {
 
 void ExclusivePool::refuse_waiters(TimePoint now) {
   const auto waiting = std::vector<Waiter*>(waiters_.begin(), waiters_.end());
-  const bool says_why = last_failure_.code == Code::too_many_connections || is_permanent(last_failure_);
-  Error error =
-      says_why ? last_failure_ : Error(Code::database_unavailable, "The database cannot be reached at present");
-  error.log_detail = last_error_;
-  error.retry_after_s = backoff_.retry_after_s(now);
+  const Error error = gate_.unavailable(now);
   for (Waiter* waiter : waiting) finish_waiter(*waiter, error);
 }
 
@@ -279,45 +274,50 @@ Async<> ExclusivePool::settle(Exclusive& exclusive) {
 
 /// False: the client has all the connections that it may have.
 bool ExclusivePool::open_more(std::size_t wanted) {
-  while (!stopping_ && opening_ < wanted && backoff_.may_try(Clock::now())) {
-    Budget::Place place = budget_.take();
-    if (!place) return false;
+  while (!stopping_ && opening_ < wanted) {
+    Budget::Place own = budget_.take();
+    if (!own) return false;
+    Gate::Attempt leave = gate_.enter(runtime_.health.get(), Clock::now());
+    if (!leave) return true;
     ++opening_;
     asio::co_spawn(
         runtime_.loop.executor(),
-        [](ExclusivePool* self, Budget::Place own) -> Task<> { co_await self->open_one(std::move(own)); }(
-                                                       this, std::move(place)),
+        [](ExclusivePool* self, Budget::Place place, Gate::Attempt attempt) -> Task<> {
+          co_await self->open_one(std::move(place), std::move(attempt));
+        }(this, std::move(own), std::move(leave)),
         asio::detached);
   }
   return true;
 }
 
-Task<> ExclusivePool::open_one(Budget::Place place) {
+Task<> ExclusivePool::open_one(Budget::Place place, Gate::Attempt attempt) {
   auto connection = co_await connect(runtime_.loop, target_, Clock::now() + target_.pool.connect_timeout);
   --opening_;
   const TimePoint now = Clock::now();
   if (connection && !stopping_) {
-    backoff_.succeeded();
+    attempt.connected(now);
     Exclusive& opened = idle_.emplace_back();
     opened.connection = *std::move(connection);
     opened.place = std::move(place);
     opened.idle_since = now;
     observe(driver::Event::Kind::connected);
     serve_waiters();
+    if (!waiters_.empty()) open_more(std::max(opening_, waiters_.size()));
   } else if (!connection) {
-    last_failure_ = std::move(connection).error();
-    last_error_ = last_failure_.log_detail;
-    backoff_.failed(now, is_permanent(last_failure_));
-    observe(driver::Event::Kind::connect_failed, last_error_);
-    if (open() == 0 && backoff_.is_down(now)) refuse_waiters(now);
+    attempt.failed(connection.error(), now);
+    observe(driver::Event::Kind::connect_failed, connection.error().log_detail);
+    if (open() == 0 && gate_.is_down(now)) refuse_waiters(now);
   }
   place = {};
+  attempt = {};
   changed_.set();  // last: whoever waits in stop() may destroy the pool
 }
 
-void ExclusivePool::warm(std::uint32_t wanted) {
-  if (stopping_ || budget_.used() >= wanted) return;
+bool ExclusivePool::warm(std::uint32_t wanted) {
+  if (stopping_ || budget_.used() >= wanted || gate_.is_failing()) return true;
+  if (!gate_.is_proven()) return false;
   open_more(opening_ + (wanted - budget_.used()));
+  return true;
 }
 
 void ExclusivePool::tick(TimePoint now) {
@@ -342,6 +342,7 @@ void ExclusivePool::tick(TimePoint now) {
     interrupt(*unclean, timed_out());
     if (const auto delivered = unclean->cancel_delivered) delivered->set();
   }
+  if (!waiters_.empty() && open() == 0 && gate_.is_down(now)) refuse_waiters(now);
   if (!waiters_.empty()) open_more(std::max(opening_, waiters_.size()));
   if (!idle_.empty() && budget_.used() > target_.pool.min_connections &&
       now - idle_.front().idle_since > target_.pool.idle_timeout) {

@@ -16,10 +16,10 @@
 #include <athena/base/event.h>
 #include <athena/driver/backend.h>
 
-#include "backoff.h"
 #include "budget.h"
 #include "postgres/cancel.h"
 #include "postgres/connect.h"
+#include "postgres/gate.h"
 
 namespace athena::driver::postgres {
 
@@ -91,23 +91,23 @@ class ExclusivePool {
   static constexpr milliseconds kCleanupPatience{2'000};
 
   /// All borrowed; they outlive the pool.
-  ExclusivePool(Runtime runtime, const Target& target, std::string_view masked_target, Budget& budget, Helper& helper);
+  ExclusivePool(Runtime runtime, const Target& target, std::string_view masked_target, Gate& gate, Budget& budget,
+                Helper& helper);
   ~ExclusivePool();
 
   /// First come, first served. Errors: pool_timeout at the deadline, overloaded, database_unavailable, shutting_down.
   Async<Lease> acquire(TimePoint deadline, Cancellation* cancellation);
 
   void tick(TimePoint now);
-  /// Opens idle ones until the client has `wanted` connections.
-  void warm(std::uint32_t wanted);
+  /// Opens idle ones until the client has `wanted` connections; false: nobody has shown yet that the server is there.
+  bool warm(std::uint32_t wanted);
   /// Closes one that has nothing to do; false: there is none.
   bool close_idle();
   std::uint32_t open() const noexcept {
     return static_cast<std::uint32_t>(leased_.size() + idle_.size() + cleaning_.size());
   }
   std::uint32_t busy() const noexcept { return static_cast<std::uint32_t>(leased_.size() + cleaning_.size()); }
-  bool is_usable(TimePoint now) const noexcept { return open() > 0 || !backoff_.is_down(now); }
-  const std::string& last_error() const noexcept { return last_error_; }
+  bool is_usable(TimePoint now) const { return open() > 0 || !gate_.is_down(now); }
   /// Interrupts what runs, and waits until all leases are back and closed.
   Task<> stop();
 
@@ -132,7 +132,7 @@ class ExclusivePool {
   void serve_waiters();
   void refuse_waiters(TimePoint now);
   bool open_more(std::size_t wanted);
-  Task<> open_one(Budget::Place place);
+  Task<> open_one(Budget::Place place, Gate::Attempt attempt);
   Task<> clean(Exclusive* exclusive);
   Async<> make_clean(Exclusive& exclusive);
   Async<> settle(Exclusive& exclusive);
@@ -144,14 +144,12 @@ class ExclusivePool {
   Runtime runtime_;
   const Target& target_;
   std::string_view masked_target_;
+  Gate& gate_;
   Budget& budget_;
   Helper& helper_;
-  Backoff backoff_;
   List leased_, idle_, cleaning_;  // moved between by splicing: an Exclusive stays where it is
   std::deque<Waiter*> waiters_;    // in the frames of acquire()
   std::size_t opening_ = 0;
-  std::string last_error_;
-  Error last_failure_;
   athena::Event changed_;
   bool stopping_ = false;
 };

@@ -24,15 +24,15 @@ Error lost(bool is_write) {
 
 }  // namespace
 
-Lanes::Lanes(Runtime runtime, const Target& target, std::string_view masked_target, Budget& budget, Helper& helper,
-             Limits limits)
+Lanes::Lanes(Runtime runtime, const Target& target, std::string_view masked_target, Gate& gate, Budget& budget,
+             Helper& helper, Limits limits)
     : runtime_(runtime),
       target_(target),
       masked_target_(masked_target),
+      gate_(gate),
       budget_(budget),
       helper_(helper),
-      limits_(limits),
-      backoff_(reinterpret_cast<std::uintptr_t>(this)) {}
+      limits_(limits) {}
 
 Lanes::~Lanes() = default;
 
@@ -72,7 +72,7 @@ void Lanes::place(LaneRequestPtr request) {
     return request->finish(Error(Code::overloaded, "Too many requests wait for a connection to the database"));
   }
   const TimePoint now = Clock::now();
-  if (lanes_.empty() && backoff_.is_down(now)) return request->finish(unavailable(now));
+  if (lanes_.empty() && gate_.is_down(now)) return request->finish(gate_.unavailable(now));
   parked_.push_back(std::move(request));
 }
 
@@ -86,18 +86,9 @@ void Lanes::unpark() {
   }
 }
 
-Error Lanes::unavailable(TimePoint now) const {
-  const bool says_why = last_failure_.code == Code::too_many_connections || is_permanent(last_failure_);
-  Error error =
-      says_why ? last_failure_ : Error(Code::database_unavailable, "The database cannot be reached at present");
-  error.log_detail = last_error_;
-  error.retry_after_s = backoff_.retry_after_s(now);
-  return error;
-}
-
 void Lanes::refuse_parked(TimePoint now) {
   const auto parked = std::exchange(parked_, {});
-  for (const LaneRequestPtr& request : parked) request->finish(unavailable(now));
+  for (const LaneRequestPtr& request : parked) request->finish(gate_.unavailable(now));
 }
 
 void Lanes::abandon(LaneRequest& request, Error why) {
@@ -110,45 +101,46 @@ void Lanes::abandon(LaneRequest& request, Error why) {
 }
 
 void Lanes::open_more(std::size_t wanted) {
-  while (!stopping_ && lanes_.size() + opening_ < wanted && backoff_.may_try(Clock::now())) {
-    Budget::Place place = budget_.take();
-    if (!place) return;
+  while (!stopping_ && lanes_.size() + opening_ < wanted) {
+    Budget::Place own = budget_.take();
+    if (!own) return;
+    Gate::Attempt leave = gate_.enter(runtime_.health.get(), Clock::now());
+    if (!leave) return;
     ++opening_;
     asio::co_spawn(
         runtime_.loop.executor(),
-        [](Lanes* self, Budget::Place own) -> Task<> { co_await self->open_one(std::move(own)); }(this,
-                                                                                                  std::move(place)),
+        [](Lanes* self, Budget::Place place, Gate::Attempt attempt) -> Task<> {
+          co_await self->open_one(std::move(place), std::move(attempt));
+        }(this, std::move(own), std::move(leave)),
         asio::detached);
   }
 }
 
-Task<> Lanes::open_one(Budget::Place place) {
+Task<> Lanes::open_one(Budget::Place place, Gate::Attempt attempt) {
   auto connection = co_await connect(runtime_.loop, target_, Clock::now() + target_.pool.connect_timeout);
   --opening_;
   const TimePoint now = Clock::now();
   if (!stopping_ && connection) {
-    backoff_.succeeded();
+    attempt.connected(now);
     auto lane = std::make_shared<Lane>(runtime_.loop, *std::move(connection), *this);
     lane->start();
     lanes_.push_back({std::move(lane), std::move(place)});
     observe(Event::Kind::connected);
+    open_more(limits_.base);
     unpark();
   } else if (!connection) {
-    last_failure_ = std::move(connection).error();
-    last_error_ = last_failure_.log_detail;
-    backoff_.failed(now, is_permanent(last_failure_));
-    observe(Event::Kind::connect_failed, last_error_);
-    if (lanes_.empty() && backoff_.is_down(now)) refuse_parked(now);
+    attempt.failed(connection.error(), now);
+    observe(Event::Kind::connect_failed, connection.error().log_detail);
+    if (lanes_.empty() && gate_.is_down(now)) refuse_parked(now);
   }
   place = {};
+  attempt = {};
   opened_.set();
 }
 
 void Lanes::lane_closed(Lane& lane, const Error& why) {
   if (!lane.is_retiring() && !stopping_) {
-    // A server that takes connections and drops them must not be knocked at in a circle.
-    if (lane.answered() == 0) backoff_.failed(Clock::now(), false);
-    last_error_ = why.log_detail;
+    gate_.lost(lane.answered() == 0, why.log_detail, Clock::now());
     observe(Event::Kind::connection_lost, why.log_detail);
   }
   std::erase_if(lanes_, [&lane](const Open& open) { return open.lane.get() == &lane; });
@@ -179,10 +171,11 @@ void Lanes::tick(TimePoint now) {
   std::ranges::copy_if(parked_, std::back_inserter(late),
                        [now](const LaneRequestPtr& r) { return r->question.deadline <= now; });
   for (const LaneRequestPtr& request : late) {
-    abandon(*request, lanes_.empty() && backoff_.is_failing()
-                          ? unavailable(now)
+    abandon(*request, lanes_.empty() && gate_.is_failing()
+                          ? gate_.unavailable(now)
                           : Error(Code::pool_timeout, "No connection to the database became free in time"));
   }
+  if (!parked_.empty() && lanes_.empty() && gate_.is_down(now)) refuse_parked(now);
   unpark();
   if (parked_.empty() || !lanes_.empty()) {
     want_.reset();

@@ -13,8 +13,8 @@
 #include <athena/base/event.h>
 #include <athena/driver/backend.h>
 
-#include "backoff.h"
 #include "budget.h"
+#include "postgres/gate.h"
 #include "postgres/lane.h"
 
 namespace athena::driver::postgres {
@@ -31,8 +31,8 @@ class Lanes final : public Lane::Owner {
   static constexpr std::size_t kMaxParked = 10'000;
 
   /// All borrowed; they outlive the lanes.
-  Lanes(Runtime runtime, const Target& target, std::string_view masked_target, Budget& budget, Helper& helper,
-        Limits limits);
+  Lanes(Runtime runtime, const Target& target, std::string_view masked_target, Gate& gate, Budget& budget,
+        Helper& helper, Limits limits);
   ~Lanes() override;
 
   /// Sends the statement, and returns when it has ended or its first rows are there: then its columns are known.
@@ -43,8 +43,7 @@ class Lanes final : public Lane::Owner {
   bool close_idle();
   std::uint32_t open() const noexcept { return static_cast<std::uint32_t>(lanes_.size()); }
   std::uint32_t busy() const noexcept;
-  bool is_usable(TimePoint now) const noexcept { return !lanes_.empty() || !backoff_.is_down(now); }
-  const std::string& last_error() const noexcept { return last_error_; }
+  bool is_usable(TimePoint now) const { return !lanes_.empty() || !gate_.is_down(now); }
   /// Ends all requests and connections, and waits for what runs in the background.
   Task<> stop();
 
@@ -65,26 +64,23 @@ class Lanes final : public Lane::Owner {
   void place(LaneRequestPtr request);
   void unpark();
   void refuse_parked(TimePoint now);
-  Error unavailable(TimePoint now) const;
   void abandon(LaneRequest& request, Error why);
   void open_more(std::size_t wanted);
-  Task<> open_one(Budget::Place place);
+  Task<> open_one(Budget::Place place, Gate::Attempt attempt);
   void observe(Event::Kind kind, std::string detail = {});
 
   Runtime runtime_;
   const Target& target_;
   std::string_view masked_target_;
+  Gate& gate_;
   Budget& budget_;
   Helper& helper_;
   const Limits limits_;
   std::shared_ptr<RequestPool> pool_ = std::make_shared<RequestPool>();  // requests keep it, too
-  Backoff backoff_;
   std::vector<Open> lanes_;
   std::deque<LaneRequestPtr> parked_;
   std::optional<Budget::Want> want_;  // while requests wait and there is no lane at all
   std::size_t opening_ = 0;
-  std::string last_error_;
-  Error last_failure_;
   bool stopping_ = false;
   athena::Event opened_;  // set whenever an attempt to open one ends
 };

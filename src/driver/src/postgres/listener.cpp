@@ -29,7 +29,7 @@ Task<> Listener::run() {
     const Result<> ended = co_await listen();
     connection_.reset();
     if (stopping_ || is_useless_) break;
-    backoff_.failed(Clock::now(), !ended && is_permanent(ended.error()));
+    backoff_.failed(Clock::now(), false);
     may_try_.reset();
     co_await may_try_.wait();
   }
@@ -40,7 +40,15 @@ Task<> Listener::run() {
 Async<> Listener::listen() {
   const Budget::Place place = shared_.budget.take();
   if (!place) co_return Result<>();
-  ATHENA_CO_TRY(connection_, co_await connect(runtime_.loop, target_, Clock::now() + target_.pool.connect_timeout));
+  Gate::Attempt attempt = shared_.gate.enter(runtime_.health.get(), Clock::now());
+  if (!attempt) co_return Result<>();
+  auto connection = co_await connect(runtime_.loop, target_, Clock::now() + target_.pool.connect_timeout);
+  if (!connection) {
+    attempt.failed(connection.error(), Clock::now());
+    co_return fail(std::move(connection).error());
+  }
+  attempt.connected(Clock::now());
+  connection_ = *std::move(connection);
   if (connection_->is_pooled()) {
     is_useless_ = true;
     co_return Result<>();
@@ -54,7 +62,7 @@ Async<> Listener::listen() {
 }
 
 void Listener::tick(TimePoint now) {
-  if (running_ && !connection_ && backoff_.may_try(now)) may_try_.set();
+  if (running_ && !connection_ && backoff_.may_try(now) && shared_.gate.may_enter(now)) may_try_.set();
 }
 
 Task<> Listener::stop() {

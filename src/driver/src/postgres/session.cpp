@@ -54,8 +54,9 @@ PostgresBackend::PostgresBackend(Target target, std::shared_ptr<Shared> shared, 
     : target_(std::move(target)),
       shared_(std::move(shared)),
       runtime_(runtime),
-      lanes_(runtime, target_, shared_->masked_target, shared_->budget, shared_->helper, lane_limits(target_)),
-      pool_(runtime, target_, shared_->masked_target, shared_->budget, shared_->helper),
+      lanes_(runtime, target_, shared_->masked_target, shared_->gate, shared_->budget, shared_->helper,
+             lane_limits(target_)),
+      pool_(runtime, target_, shared_->masked_target, shared_->gate, shared_->budget, shared_->helper),
       listener_(runtime, target_, *shared_,
                 [this] {
                   shared_->schema.request();
@@ -230,7 +231,7 @@ Health PostgresBackend::health() const {
   health.usable = !stopping_ && lanes_.is_usable(Clock::now()) && pool_.is_usable(Clock::now());
   health.connections = lanes_.open() + pool_.open();
   health.busy = lanes_.busy() + pool_.busy();
-  health.last_error = lanes_.last_error().empty() ? pool_.last_error() : lanes_.last_error();
+  health.last_error = shared_->gate.last_error();
   return health;
 }
 
@@ -252,6 +253,9 @@ Async<> PostgresBackend::wait_for_schema(std::uint64_t load, Call call) {
   if (stopping_) co_return fail(Code::shutting_down);
   begin_loads();
   if (call.cancellation && call.cancellation->cancelled()) co_return fail(cancelled_by(call.cancellation->reason()));
+  if (const TimePoint now = Clock::now(); !has_schema() && pool_.open() == 0 && shared_->gate.is_down(now)) {
+    co_return fail(shared_->gate.unavailable(now));
+  }
   SchemaWaiter waiter;
   waiter.load = load;
   waiter.deadline = call.deadline;
@@ -355,7 +359,7 @@ void PostgresBackend::tick(TimePoint now) {
   // Idle connections are lent to loops that have to wait; of the lanes only where there are hardly any connections.
   if (shared_->budget.is_wanted() && !pool_.close_idle() && shared_->budget.most() < 8) lanes_.close_idle();
   if (!was_used_) return;
-  if (!std::exchange(is_warm_, true)) pool_.warm(std::min(target_.pool.min_connections, shared_->budget.most()));
+  if (!is_warm_) is_warm_ = pool_.warm(std::min(target_.pool.min_connections, shared_->budget.most()));
   listener_.start();
   shared_->schema.request_if_old(now);
   begin_loads();

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include <athena/base/json_writer.h>
+#include <athena/driver/health.h>
 
 #include "endpoints/routes.h"
 #include "services.h"
@@ -24,6 +25,31 @@ bool any_usable(const RequestContext& context, const Services& services, std::st
   return std::ranges::any_of(context.snapshot->clients, [&](const auto& client) {
     return (kind.empty() || client->kind->name == kind) && is_usable(services, *client);
   });
+}
+
+constexpr std::string_view state_name(driver::HostState state) noexcept {
+  switch (state) {
+    case driver::HostState::closed:
+      return "closed";
+    case driver::HostState::open:
+      return "open";
+    case driver::HostState::half_open:
+      return "half_open";
+  }
+  return "closed";
+}
+
+/// Without their names: anyone may ask. The log has them.
+void write_hosts(json::Writer& w, const driver::HostHealth* health) {
+  w.begin_array();
+  for (const driver::HostReport& host : health ? health->report(Clock::now()) : std::vector<driver::HostReport>()) {
+    w.begin_object().member("backend", host.backend).member("state", state_name(host.state));
+    w.key("recent_failures").integer(host.recent_failures);
+    w.key("retry_in_ms").integer(host.retry_in.count());
+    w.key("times_opened").integer(host.times_opened);
+    w.key("refused").integer(host.refused).end_object();
+  }
+  w.end_array();
 }
 
 void write_routes(json::Writer& w) {
@@ -65,6 +91,8 @@ Async<> run_root(RequestContext& context, Services& services) {
   w.member("athena_api", "online");
   w.member("athena_deadpool", any_usable(context, services, "postgresql") ? "online" : "offline");
   w.member("athena_scylladb", any_usable(context, services, "scylla") ? "online" : "offline");
+  w.key("hosts");
+  write_hosts(w, services.backends.health());
   w.key("routes");
   write_routes(w);
   w.end_object();

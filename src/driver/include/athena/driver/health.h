@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,19 +30,28 @@ enum class HostState : std::uint8_t {
 
 /// One row of a listing, for operators and GET /.
 struct HostReport {
-  std::string host;  ///< "h:9042"; no credentials
+  std::string backend;  ///< "scylla"
+  std::string host;     ///< "h:9042"; no credentials
   HostState state = HostState::closed;
   std::uint32_t recent_failures = 0;
-  milliseconds retry_in{0};  ///< open: until the trial
+  milliseconds retry_in{0};        ///< open: until the trial
+  std::uint64_t times_opened = 0;  ///< since it is watched
+  std::uint64_t refused = 0;       ///< how often somebody was told to leave it alone
 };
 
 /// The health of every host that a process talks to, keyed by "backend kind|host:port", so that one that fails is
 /// noticed once and for everyone. Thread-safe; no clock is read: the time is told.
 ///
-/// Only transport failures and overload are failures; a database that refuses a statement is healthy.
+/// Only transport failures and overload are failures; a database that refuses a statement is healthy. A success
+/// forgets the failures before it: a host opens when, within the window, nothing but failures came of it.
 class HostHealth {
  public:
+  /// How many hosts are watched. Beyond, the healthy one that was not used for the longest time is forgotten; if none
+  /// is healthy, the newcomer is admitted unwatched.
+  static constexpr std::size_t kMaxHosts = 1'024;
+
   virtual ~HostHealth() = default;
+  /// `observer` is borrowed, and outlives it. Disabled: failures are not counted, only force_offline() opens.
   static std::shared_ptr<HostHealth> create(HealthConfig config, Observer& observer);
 
   /// Leave to try a host. Its outcome is told once; a permit that goes without one was given up (cancelled), which
@@ -72,9 +82,10 @@ class HostHealth {
   virtual void reset(std::string_view key) = 0;
   virtual std::vector<HostReport> report(TimePoint now) const = 0;
 
- private:
-  friend class Permit;
+ protected:
   enum class Outcome : std::uint8_t { success, failure, abandoned };
+
+ private:
   virtual void conclude(std::string_view key, std::uint64_t generation, bool is_trial, Outcome outcome,
                         TimePoint now) noexcept = 0;
 };

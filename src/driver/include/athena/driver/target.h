@@ -54,7 +54,8 @@ struct Target {
   std::string masked() const;
 };
 
-/// Reads `postgres://user:password@host:port/db?sslmode=…`, `postgresql://`, `jdbc:postgresql://`, `sqlite:PATH`.
+/// Reads `postgres://user:password@host:port/db?sslmode=…`, `postgresql://`, `jdbc:postgresql://`, `sqlite:PATH`,
+/// `supabase+https://KEY@host/rest/v1?schema=NAME` (key, path and schema may be left out), `postgrest+https://…`.
 /// Only host, port, dbname, user, password and sslmode are taken over; another libpq parameter (service, passfile,
 /// hostaddr, sslkey, options …) is refused with its name (contract 2). Error: configuration_error.
 Result<Target> parse_uri(std::string_view uri);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <athena/base/clock.h>
+#include <athena/driver/health.h>
 #include <athena/driver/target.h>
 #include <athena/query/read_json.h>
 
@@ -46,6 +47,8 @@ struct Settings {
   bool server_timing = true;
   std::uint32_t max_concurrent_requests = 4'096;  ///< per loop; beyond: 503 overloaded
   std::size_t response_head_start = 64 * 1024;    ///< held back before streaming starts
+
+  driver::HealthConfig health;  ///< taken at the start; a reload does not change it
 
   std::string admin_key;        ///< ATHENA_KEY_12; empty: admin_not_configured
   std::string docs_url;         ///< GET /docs redirects there

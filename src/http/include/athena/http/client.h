@@ -26,6 +26,12 @@ struct ClientRequest {
   /// Connect to this address instead of what the name resolves to ("host:port:address" as in curl's CURLOPT_RESOLVE):
   /// what was checked is what is used. Empty: resolve.
   std::string pinned_address;
+  /// False: the request leaves at most once. Otherwise it is sent again, on a new connection, when a kept one turns out
+  /// to be dead, which nobody can tell from one that died while the request was carried out.
+  bool may_repeat = true;
+  /// Borrowed, null: nobody asks. Set to true when a connection is there and the request begins to leave: after an
+  /// error without it, the other server has seen nothing.
+  bool* sent = nullptr;
 };
 struct ClientResponse {
   int status = 0;

@@ -28,6 +28,7 @@ struct RestRequest {
   std::vector<std::string> keys;    ///< of each column of the answer, in order; with has_star what the schema says
   std::vector<TypeClass> types;     ///< of each key
   bool has_star = false;            ///< all columns were asked for: the answer may have others than the schema knows
+  bool is_keyed = false;            ///< equality on a whole unique key: at most one row
   const TableDef* table = nullptr;  ///< points into the schema that was given; null: a call
 
   /// Path and encoded query: what stands behind the base URL.
