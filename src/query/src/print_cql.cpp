@@ -97,9 +97,8 @@ Result<> CqlPrinter::append_filter(const Select& select, KeyUse& use) {
   ATHENA_TRY(Restrictions restrictions, restrictions_of(select.where, std::nullopt));
   use = use_key(restrictions);
   const auto served = check_indexes(restrictions, use);
-  if (!served && (!select.allow_filtering || std::ranges::any_of(restrictions, [](const Restriction& r) {
-        return is_pattern(r.predicate.op);
-      }))) {
+  if (!served && (!select.allow_filtering ||
+                  std::ranges::any_of(restrictions, [](const Restriction& r) { return is_pattern(r.predicate.op); }))) {
     return served;
   }
   ATHENA_TRY_VOID(append_where(restrictions, false));
@@ -126,7 +125,8 @@ Result<> CqlPrinter::append_order(const Select& select, const KeyUse& use, const
                   "On scylla rows are in an order only within one partition of table " + quoted(table_->name),
                   "Add conditions by eq on " + key_names(0, table_->partition_columns) + ", or leave the sort out");
     }
-    if (std::ranges::any_of(restrictions, [](const Restriction& r) { return !r.used && r.column->index != IndexUses(); }))
+    if (std::ranges::any_of(restrictions,
+                            [](const Restriction& r) { return !r.used && r.column->index != IndexUses(); }))
       return fail(Code::feature_not_supported, "On scylla rows that an index finds come in no order",
                   "Leave the sort out");
     const std::size_t end = table_->primary_key.size();

@@ -143,9 +143,8 @@ Result<Restrictions> CqlPrinter::restrictions_of(const Filter& where, const std:
   }
   ATHENA_TRY_VOID(collect(where, restrictions));
   // One order whatever the caller's, so that the same question is the same statement; what was said twice once.
-  std::ranges::sort(restrictions, {}, [this](const Restriction& r) {
-    return std::tuple(names().index_of(*r.column), r.predicate.op);
-  });
+  std::ranges::sort(restrictions, {},
+                    [this](const Restriction& r) { return std::tuple(names().index_of(*r.column), r.predicate.op); });
   const auto repeated = std::ranges::unique(restrictions, [](const Restriction& a, const Restriction& b) {
     return a.column == b.column && a.predicate.op == b.predicate.op && a.predicate.operands == b.predicate.operands;
   });
@@ -204,9 +203,9 @@ Result<> CqlPrinter::check_pairs(const Restrictions& restrictions) const {
     const bool two_bounds = is_range(a) && is_range(b) && is_lower(a) != is_lower(b) && is_upper(a) != is_upper(b);
     const bool a_third = i > 1 && restrictions[i - 2].column == after.column;
     if (two_bounds && !a_third) continue;
-    return fail(Error(Code::invalid_condition,
-                      "CQL takes only one condition on column " + quoted(after.column->name) + ", or one lower and one "
-                      "upper bound")
+    return fail(Error(Code::invalid_condition, "CQL takes only one condition on column " + quoted(after.column->name) +
+                                                   ", or one lower and one "
+                                                   "upper bound")
                     .with("column", after.column->name));
   }
   return {};
@@ -260,8 +259,8 @@ Result<> CqlPrinter::check_indexes(const Restrictions& restrictions, const KeyUs
     if (!is_indexed(restriction)) return fail(unindexed(restriction));
     const bool same = first && first->column == restriction.column && restriction.predicate.op != Op::contains;
     const bool alone = !first && conditions(restriction.predicate) == 1;
-    const bool together = alone || same || ((first ? first : &restriction)->column->index.combines &&
-                                            restriction.column->index.combines);
+    const bool together =
+        alone || same || ((first ? first : &restriction)->column->index.combines && restriction.column->index.combines);
     if (!together || use.has_in) {
       Error error = unindexed(restriction);
       error.error = together ? "On scylla an index is not used beside 'in' on the key"
@@ -285,8 +284,8 @@ std::string CqlPrinter::key_names(std::size_t from, std::size_t to) const {
 
 std::string CqlPrinter::what_works() const {
   const std::size_t end = table_->primary_key.size();
-  std::string text = "Conditions that are served: the whole partition key (" +
-                     key_names(0, table_->partition_columns) + ") by eq or in";
+  std::string text = "Conditions that are served: the whole partition key (" + key_names(0, table_->partition_columns) +
+                     ") by eq or in";
   if (clustering_columns() > 0) {
     text += ", behind it the clustering columns (" + key_names(table_->partition_columns, end) +
             ") in this order, the last one also by a range";
@@ -357,9 +356,9 @@ Result<> CqlPrinter::append_template(std::string_view text, const Restriction& r
       continue;
     }
     cql() += '?';
-    append_param(predicate.op == Op::in ? list_of(predicate.operands)
-                                        : predicate.operands[static_cast<std::size_t>(what - '1')],
-                 *restriction.column);
+    append_param(
+        predicate.op == Op::in ? list_of(predicate.operands) : predicate.operands[static_cast<std::size_t>(what - '1')],
+        *restriction.column);
     if (predicate.op == Op::eq) note_written(*restriction.column);
   }
 }
@@ -386,9 +385,9 @@ Result<> CqlPrinter::append_contains(const Restriction& restriction) {
   ATHENA_TRY(const auto document, json::Document::parse(json->text));
   const json::Value root = document.root();
   if (root.size() == 0 || (root.is_object() && !is_map(column))) {
-    return fail(Error(Code::invalid_value,
-                      root.size() == 0 ? "'contains' needs at least one element on scylla"
-                                       : "Column " + quoted(column.name) + " is no map: it contains no members")
+    return fail(Error(Code::invalid_value, root.size() == 0
+                                               ? "'contains' needs at least one element on scylla"
+                                               : "Column " + quoted(column.name) + " is no map: it contains no members")
                     .with("column", column.name));
   }
   bool first = true;

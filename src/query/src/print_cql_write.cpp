@@ -59,7 +59,8 @@ Result<> CqlPrinter::begin_write(const Table& table) {
 
 Result<> CqlPrinter::check_writable(const ColumnDef& column) const {
   if (column.type_name != "counter") return {};
-  return fail(Error(Code::feature_not_supported, "Column " + quoted(column.name) + " is a counter: it has no value to set",
+  return fail(Error(Code::feature_not_supported,
+                    "Column " + quoted(column.name) + " is a counter: it has no value to set",
                     "Send UPDATE … SET c = c + 1 to /gateway/query")
                   .with("column", column.name));
 }
@@ -69,8 +70,7 @@ void CqlPrinter::note_written(const ColumnDef& column) {
 }
 
 /// The answer to a write: CQL gives nothing back, so it is what the parameters say.
-Result<> CqlPrinter::find_returned(const std::vector<Output>& returning,
-                                   const std::vector<const ColumnDef*>& written) {
+Result<> CqlPrinter::find_returned(const std::vector<Output>& returning, const std::vector<const ColumnDef*>& written) {
   const auto add = [&](const ColumnDef* column, std::string key) {
     out_.keys.push_back(std::move(key));
     out_.types.push_back(column->type);
@@ -212,9 +212,9 @@ Result<> CqlPrinter::append_conditions(const Restrictions& restrictions, const K
       return fail(std::move(error));
     }
     if (!is_condition(restriction.predicate.op)) {
-      return unsupported("On scylla a write cannot depend on '" +
-                             std::string(operator_row(restriction.predicate.op).name) + "'",
-                         "Beside the key eq, in, between, gt, gte, lt and lte work");
+      return unsupported(
+          "On scylla a write cannot depend on '" + std::string(operator_row(restriction.predicate.op).name) + "'",
+          "Beside the key eq, in, between, gt, gte, lt and lte work");
     }
     cql() += first ? " IF " : " AND ";
     first = false;

@@ -104,8 +104,7 @@ class Lexer {
 
   /// Speaks about the token that was read last.
   std::unexpected<Error> syntax_error(std::string text) const {
-    const auto characters =
-        std::ranges::count_if(text_.substr(0, start_), [](char c) { return (c & 0xc0) != 0x80; });
+    const auto characters = std::ranges::count_if(text_.substr(0, start_), [](char c) { return (c & 0xc0) != 0x80; });
     return fail(Error(Code::syntax_error, std::move(text)).with("position", std::to_string(characters + 1)));
   }
 
@@ -156,11 +155,11 @@ struct Head {
   StatementKind kind;
 };
 constexpr Head kHeads[] = {
-    {"SELECT", StatementKind::select}, {"INSERT", StatementKind::insert},  {"UPDATE", StatementKind::update},
-    {"DELETE", StatementKind::del},    {"TRUNCATE", StatementKind::del},   {"CREATE", StatementKind::ddl},
-    {"ALTER", StatementKind::ddl},     {"DROP", StatementKind::ddl},       {"GRANT", StatementKind::ddl},
-    {"REVOKE", StatementKind::ddl},    {"LIST", StatementKind::utility},   {"DESCRIBE", StatementKind::utility},
-    {"DESC", StatementKind::utility},  {"COMMENT", StatementKind::ddl},    {"SECURITY", StatementKind::ddl},
+    {"SELECT", StatementKind::select}, {"INSERT", StatementKind::insert}, {"UPDATE", StatementKind::update},
+    {"DELETE", StatementKind::del},    {"TRUNCATE", StatementKind::del},  {"CREATE", StatementKind::ddl},
+    {"ALTER", StatementKind::ddl},     {"DROP", StatementKind::ddl},      {"GRANT", StatementKind::ddl},
+    {"REVOKE", StatementKind::ddl},    {"LIST", StatementKind::utility},  {"DESCRIBE", StatementKind::utility},
+    {"DESC", StatementKind::utility},  {"COMMENT", StatementKind::ddl},   {"SECURITY", StatementKind::ddl},
     {"ADD", StatementKind::ddl},
 };
 
@@ -318,7 +317,8 @@ class Analysis {
       ATHENA_TRY_VOID(statement());
       if (token_.is_symbol(';')) ATHENA_TRY_VOID(advance());
     }
-    if (!token_.is("APPLY")) return lexer_.syntax_error("A batch holds INSERT, UPDATE and DELETE, and ends in APPLY BATCH");
+    if (!token_.is("APPLY"))
+      return lexer_.syntax_error("A batch holds INSERT, UPDATE and DELETE, and ends in APPLY BATCH");
     ATHENA_TRY_VOID(advance());
     if (!token_.is("BATCH")) return lexer_.syntax_error("BATCH is missing behind APPLY");
     if (facts_.statements.empty()) facts_.statements.push_back(StatementKind::utility);

@@ -37,7 +37,9 @@ TEST(Classify, kinds_and_tables_of_statements) {
       {"SELECT JSON 'FROM x' FROM ks . t", select, {{"ks", "t"}}, {}},
       {"INSERT INTO t (a) VALUES ({'FROM': 'x;y'}) IF NOT EXISTS", insert, {}, {{"", "t"}}},
       {"INSERT INTO k.t JSON '{\"a\": 1}'", insert, {}, {{"k", "t"}}},
-      {"UPDATE k.t USING TTL 5 SET a[0] = 1, m = m + {1: 2} WHERE b = 123e4567-e89b-12d3-a456-426614174000", update, {},
+      {"UPDATE k.t USING TTL 5 SET a[0] = 1, m = m + {1: 2} WHERE b = 123e4567-e89b-12d3-a456-426614174000",
+       update,
+       {},
        {{"k", "t"}}},
       {"DELETE a['from'], b FROM k.t WHERE c = 0xCAFE", del, {}, {{"k", "t"}}},
       {"TRUNCATE t", del, {}, {{"", "t"}}},
@@ -48,10 +50,14 @@ TEST(Classify, kinds_and_tables_of_statements) {
       {"CREATE CUSTOM INDEX IF NOT EXISTS i ON k.t (a) USING 'sai'", ddl, {}, {{"k", "t"}}},
       {"CREATE INDEX ON t (values(a))", ddl, {}, {{"", "t"}}},
       {"DROP INDEX k.i", ddl, {}, {}},
-      {"CREATE MATERIALIZED VIEW v AS SELECT a FROM k.t WHERE a IS NOT NULL PRIMARY KEY (a)", ddl, {{"k", "t"}},
+      {"CREATE MATERIALIZED VIEW v AS SELECT a FROM k.t WHERE a IS NOT NULL PRIMARY KEY (a)",
+       ddl,
+       {{"k", "t"}},
        {{"", "v"}}},
       {"CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy'}", ddl, {}, {}},
-      {"CREATE OR REPLACE FUNCTION f(x int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS $$ return ';'; $$", ddl, {},
+      {"CREATE OR REPLACE FUNCTION f(x int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS $$ return ';'; $$",
+       ddl,
+       {},
        {}},
       {"GRANT SELECT ON TABLE t TO r", ddl, {}, {}},
       {"LIST ROLES", utility, {}, {}},
@@ -86,12 +92,24 @@ TEST(Classify, several_statements_are_refused) {
 
 TEST(Classify, what_is_not_closed_is_refused_where_it_stands) {
   const std::pair<const char*, const char*> cases[] = {
-      {"SELECT 'é FROM t", "8"},        {"SELECT \"a FROM t", "8"}, {"SELECT $$a FROM t", "8"},
-      {"SELECT * FROM t /* x", "17"},   {"SELECT (a FROM t", "17"}, {"SELECT a) FROM t", "9"},
-      {"SELECT é FROM t", "8"},         {"SELEC * FROM t", "1"},    {"", "1"},
-      {"INSERT a", "9"},                {"SELECT * FROM", "14"},    {"SELECT * FROM 'x'", "15"},
-      {"BEGIN TRANSACTION", "7"},       {"BEGIN BATCH", "12"},      {"SELECT [a) FROM t", "10"},
-      {"BEGIN BATCH SELECT", "19"},     {"SELECT é, # FROM t", "8"}, {"SELECT \x01 FROM t", "8"},
+      {"SELECT 'é FROM t", "8"},
+      {"SELECT \"a FROM t", "8"},
+      {"SELECT $$a FROM t", "8"},
+      {"SELECT * FROM t /* x", "17"},
+      {"SELECT (a FROM t", "17"},
+      {"SELECT a) FROM t", "9"},
+      {"SELECT é FROM t", "8"},
+      {"SELEC * FROM t", "1"},
+      {"", "1"},
+      {"INSERT a", "9"},
+      {"SELECT * FROM", "14"},
+      {"SELECT * FROM 'x'", "15"},
+      {"BEGIN TRANSACTION", "7"},
+      {"BEGIN BATCH", "12"},
+      {"SELECT [a) FROM t", "10"},
+      {"BEGIN BATCH SELECT", "19"},
+      {"SELECT é, # FROM t", "8"},
+      {"SELECT \x01 FROM t", "8"},
   };
   for (const auto& [text, position] : cases) {
     const Error error = refusal(text);
@@ -102,12 +120,14 @@ TEST(Classify, what_is_not_closed_is_refused_where_it_stands) {
 
 TEST(Classify, no_table_hides_behind_a_number) {
   // Cassandra would cut these in two.
-  for (const char* text : {"BEGIN BATCH USING TIMESTAMP 1INSERT INTO secret (a) VALUES (1) INSERT INTO b (a) VALUES (1) APPLY BATCH",
-                           "SELECT 0xagFROM t FROM b", "SELECT 1e5FROM secret", "SELECT 1y2INSERT FROM t"}) {
+  for (const char* text :
+       {"BEGIN BATCH USING TIMESTAMP 1INSERT INTO secret (a) VALUES (1) INSERT INTO b (a) VALUES (1) APPLY BATCH",
+        "SELECT 0xagFROM t FROM b", "SELECT 1e5FROM secret", "SELECT 1y2INSERT FROM t"}) {
     EXPECT_EQ(refusal(text).code, Code::syntax_error) << text;
   }
-  const SqlFacts glued = facts("BEGIN BATCH USING TIMESTAMP ?INSERT INTO secret (a) VALUES ('x')INSERT INTO b (a) VALUES "
-                               "(123e4567-e89b-12d3-a456-426614174000)APPLY BATCH");
+  const SqlFacts glued = facts(
+      "BEGIN BATCH USING TIMESTAMP ?INSERT INTO secret (a) VALUES ('x')INSERT INTO b (a) VALUES "
+      "(123e4567-e89b-12d3-a456-426614174000)APPLY BATCH");
   EXPECT_THAT(glued.writes, ElementsAre(Table{"", "secret"}, Table{"", "b"}));
 }
 

@@ -46,10 +46,10 @@ enum class CqlKind : std::uint16_t {
 /// A type with everything within it.
 struct CqlType {
   CqlKind kind = CqlKind::custom;
-  std::vector<CqlType> elements{};   ///< list, set, vector: one; map: key, value; tuple: each; udt: each field's
-  std::vector<std::string> fields{}; ///< udt: their names
+  std::vector<CqlType> elements{};    ///< list, set, vector: one; map: key, value; tuple: each; udt: each field's
+  std::vector<std::string> fields{};  ///< udt: their names
   std::string keyspace{}, name{};     ///< udt; custom: name is the class
-  std::uint32_t dimension = 0;      ///< vector
+  std::uint32_t dimension = 0;        ///< vector
 
   bool operator==(const CqlType&) const = default;
 };
@@ -61,9 +61,9 @@ constexpr std::uint32_t kMaxDimension = 65'536;  ///< of a vector
 /// The definition of a user-defined type by its name, or null: unknown. Called while a name is parsed.
 using UdtLookup = std::function<const CqlType*(std::string_view name)>;
 
-/// `map<text, frozen<list<int>>>`, `vector<float, 3>`, `"MyType"`, as system_schema spells types; `frozen` is read over.
-/// A name that `lookup` does not know becomes a custom type of that name. Errors: internal_error for a text that is
-/// malformed or has no bounds.
+/// `map<text, frozen<list<int>>>`, `vector<float, 3>`, `"MyType"`, as system_schema spells types; `frozen` is read
+/// over. A name that `lookup` does not know becomes a custom type of that name. Errors: internal_error for a text that
+/// is malformed or has no bounds.
 Result<CqlType> parse_cql_type(std::string_view text, const UdtLookup& lookup);
 /// The class names of the protocol: `org.apache.cassandra.db.marshal.VectorType(…FloatType , 3)`. A class that is not
 /// known stays custom. Errors as above.

@@ -12,11 +12,32 @@ CqlType parse(std::string_view text, const UdtLookup& lookup = {}) {
 }
 
 TEST(CqlType, names_are_read_and_written_alike) {
-  for (const char* name :
-       {"ascii", "bigint", "blob", "boolean", "counter", "decimal", "double", "float", "int", "timestamp", "uuid",
-        "text", "varint", "timeuuid", "inet", "date", "time", "smallint", "tinyint", "duration", "list<int>",
-        "set<text>", "map<text, list<int>>", "tuple<int, text, tuple<blob>>", "vector<float, 3>",
-        "map<uuid, map<text, set<bigint>>>"}) {
+  for (const char* name : {"ascii",
+                           "bigint",
+                           "blob",
+                           "boolean",
+                           "counter",
+                           "decimal",
+                           "double",
+                           "float",
+                           "int",
+                           "timestamp",
+                           "uuid",
+                           "text",
+                           "varint",
+                           "timeuuid",
+                           "inet",
+                           "date",
+                           "time",
+                           "smallint",
+                           "tinyint",
+                           "duration",
+                           "list<int>",
+                           "set<text>",
+                           "map<text, list<int>>",
+                           "tuple<int, text, tuple<blob>>",
+                           "vector<float, 3>",
+                           "map<uuid, map<text, set<bigint>>>"}) {
     EXPECT_EQ(to_string(parse(name)), name);
   }
   EXPECT_EQ(to_string(parse("varchar")), "text");
@@ -35,8 +56,11 @@ TEST(CqlType, trees_have_what_the_text_says) {
 }
 
 TEST(CqlType, user_defined_types_are_looked_up_by_their_exact_name) {
-  const CqlType address{
-      .kind = CqlKind::udt, .elements = {{.kind = CqlKind::text}}, .fields = {"street"}, .keyspace = "ks", .name = "A b"};
+  const CqlType address{.kind = CqlKind::udt,
+                        .elements = {{.kind = CqlKind::text}},
+                        .fields = {"street"},
+                        .keyspace = "ks",
+                        .name = "A b"};
   const UdtLookup lookup = [&](std::string_view name) { return name == "A b" ? &address : nullptr; };
   const CqlType list = parse("list<frozen<\"A b\">>", lookup);
   ASSERT_EQ(list.elements.size(), 1U);
@@ -50,8 +74,8 @@ TEST(CqlType, user_defined_types_are_looked_up_by_their_exact_name) {
 }
 
 TEST(CqlType, classes_of_the_protocol_are_read) {
-  const auto type = parse_class_name(
-      "org.apache.cassandra.db.marshal.VectorType(org.apache.cassandra.db.marshal.FloatType , 1024)");
+  const auto type =
+      parse_class_name("org.apache.cassandra.db.marshal.VectorType(org.apache.cassandra.db.marshal.FloatType , 1024)");
   ASSERT_TRUE(type.has_value());
   EXPECT_EQ(to_string(*type), "vector<float, 1024>");
   const auto map = parse_class_name(
@@ -67,9 +91,26 @@ TEST(CqlType, classes_of_the_protocol_are_read) {
 }
 
 TEST(CqlType, what_is_malformed_is_refused) {
-  for (const char* text : {"", " ", "list", "list<", "list<int", "list<int>>", "list<int, int>", "map<int>", "tuple<>",
-                           "vector<float>", "vector<float, 0>", "vector<float, x>", "vector<float, 65537>", "int int",
-                           "\"", "\"a", "<int>", "int>", "frozen<>", "list<int>x"}) {
+  for (const char* text : {"",
+                           " ",
+                           "list",
+                           "list<",
+                           "list<int",
+                           "list<int>>",
+                           "list<int, int>",
+                           "map<int>",
+                           "tuple<>",
+                           "vector<float>",
+                           "vector<float, 0>",
+                           "vector<float, x>",
+                           "vector<float, 65537>",
+                           "int int",
+                           "\"",
+                           "\"a",
+                           "<int>",
+                           "int>",
+                           "frozen<>",
+                           "list<int>x"}) {
     EXPECT_FALSE(parse_cql_type(text, {}).has_value()) << text;
   }
   EXPECT_FALSE(parse_class_name("com.example.T((").has_value());

@@ -82,8 +82,7 @@ const std::vector<NodeIndex>& Ring::replicas(std::string_view keyspace, Token to
   const auto found = keyspaces_.find(keyspace);
   if (found == keyspaces_.end()) return none_;
   // A range belongs to the token at its end; beyond the last the ring begins anew.
-  const auto at =
-      std::ranges::lower_bound(ring_, token, {}, [](const auto& entry) { return entry.first; });
+  const auto at = std::ranges::lower_bound(ring_, token, {}, [](const auto& entry) { return entry.first; });
   return (*found->second)[at == ring_.end() ? 0 : static_cast<std::size_t>(at - ring_.begin())];
 }
 

@@ -29,7 +29,7 @@ using NodeIndex = std::uint32_t;  ///< in Ring::nodes()
 /// How a keyspace keeps its copies; of another strategy nothing is known, and any node will do.
 struct Replication {
   enum class Strategy : std::uint8_t { unknown, simple, network } strategy = Strategy::unknown;
-  std::uint32_t factor = 0;                                             ///< simple
+  std::uint32_t factor = 0;                                            ///< simple
   std::vector<std::pair<std::string, std::uint32_t>> per_data_center;  ///< network
   bool operator==(const Replication&) const = default;
 };
@@ -50,8 +50,8 @@ class Ring {
   std::string_view local_data_center() const noexcept { return local_data_center_; }
   bool is_local(NodeIndex node) const noexcept { return nodes_[node].data_center == local_data_center_; }
 
-  /// The nodes that keep a token's rows, in ring order (the primary first). Empty: not known. Valid as long as the ring.
-  /// Computed once for each keyspace and range, when the ring is built.
+  /// The nodes that keep a token's rows, in ring order (the primary first). Empty: not known. Valid as long as the
+  /// ring. Computed once for each keyspace and range, when the ring is built.
   const std::vector<NodeIndex>& replicas(std::string_view keyspace, Token token) const noexcept;
 
  private:
@@ -63,7 +63,7 @@ class Ring {
 
   std::vector<Node> nodes_;
   std::string local_data_center_;
-  std::vector<std::pair<Token, NodeIndex>> ring_;  ///< by token
+  std::vector<std::pair<Token, NodeIndex>> ring_;                               ///< by token
   std::map<std::string, std::shared_ptr<const Table>, std::less<>> keyspaces_;  ///< equal strategies share a table
   std::vector<NodeIndex> none_;
 };

@@ -30,9 +30,9 @@ Replication network(std::vector<std::pair<std::string, std::uint32_t>> centers) 
 TEST(Replication, is_read_from_the_options_of_a_keyspace) {
   EXPECT_EQ(read_replication({{"class", "org.apache.cassandra.locator.SimpleStrategy"}, {"replication_factor", "3"}}),
             simple(3));
-  EXPECT_EQ(read_replication(
-                {{"class", "org.apache.cassandra.locator.NetworkTopologyStrategy"}, {"b", "2"}, {"a", "3/1"}}),
-            network({{"a", 2}, {"b", 2}}));
+  EXPECT_EQ(
+      read_replication({{"class", "org.apache.cassandra.locator.NetworkTopologyStrategy"}, {"b", "2"}, {"a", "3/1"}}),
+      network({{"a", 2}, {"b", 2}}));
   EXPECT_EQ(read_replication({{"class", "LocalStrategy"}}), Replication());
   EXPECT_EQ(read_replication({{"class", "SimpleStrategy"}, {"replication_factor", "many"}}), simple(0));
   EXPECT_EQ(read_replication({{"class", "SimpleStrategy"}, {"replication_factor", "1000000000"}}), simple(0));
@@ -46,8 +46,8 @@ TEST(Tokens, are_whole_numbers) {
 }
 
 TEST(Ring, simple_strategy_walks_on_to_the_next_nodes) {
-  const Ring r = ring({node("a", "dc", "r", {{0}, {300}}), node("b", "dc", "r", {{100}}), node("c", "dc", "r", {{200}})},
-                      simple(2));
+  const Ring r = ring(
+      {node("a", "dc", "r", {{0}, {300}}), node("b", "dc", "r", {{100}}), node("c", "dc", "r", {{200}})}, simple(2));
   EXPECT_THAT(r.replicas("ks", {50}), ElementsAre(1, 2));
   EXPECT_THAT(r.replicas("ks", {100}), ElementsAre(1, 2));  // a range ends with its token
   EXPECT_THAT(r.replicas("ks", {101}), ElementsAre(2, 0));
@@ -106,8 +106,10 @@ TEST(Ring, a_large_cluster_is_placed_in_time) {
   std::vector<Node> nodes;
   for (int i = 0; i < 60; ++i) {
     std::vector<Token> tokens;
-    for (int t = 0; t < 256; ++t) tokens.push_back({static_cast<std::int64_t>(murmur3_token(std::to_string(i * 1000 + t)).value)});
-    nodes.push_back(node(std::to_string(i), i % 2 == 0 ? "east" : "west", "r" + std::to_string(i % 6), std::move(tokens)));
+    for (int t = 0; t < 256; ++t)
+      tokens.push_back({static_cast<std::int64_t>(murmur3_token(std::to_string(i * 1000 + t)).value)});
+    nodes.push_back(
+        node(std::to_string(i), i % 2 == 0 ? "east" : "west", "r" + std::to_string(i % 6), std::move(tokens)));
   }
   const Ring r = ring(std::move(nodes), network({{"east", 3}, {"west", 3}}));
   for (int i = 0; i < 1'000; ++i) EXPECT_EQ(r.replicas("ks", murmur3_token("k" + std::to_string(i))).size(), 6U);

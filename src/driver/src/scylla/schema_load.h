@@ -28,7 +28,7 @@ std::span<const std::string_view> schema_queries() noexcept;
 /// What a cluster has: its tables, its types, and where keyspaces keep their copies.
 struct Picture {
   std::shared_ptr<const query::Schema> schema;
-  std::map<std::string, Replication, std::less<>> replication;               ///< by keyspace
+  std::map<std::string, Replication, std::less<>> replication;                ///< by keyspace
   std::map<std::pair<std::string, std::string>, CqlType, std::less<>> types;  ///< UDTs by keyspace and name
 
   /// The tree of a column's type_name. Errors as parse_cql_type.

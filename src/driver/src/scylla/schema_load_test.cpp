@@ -6,9 +6,9 @@
 namespace athena::driver::scylla {
 namespace {
 
+using query::TypeClass;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using query::TypeClass;
 
 /// Rows in the order of schema_queries(): keyspaces, types, tables, views, columns, indexes.
 enum Query : std::size_t { kKeyspaces, kTypes, kTables, kViews, kColumns, kIndexes };
@@ -55,7 +55,7 @@ query::IndexUses uses(std::string options, std::string column) {
   return orders(*picture).find(column, {})->index;
 }
 
-TEST(SchemaLoad, columns_stand_as_cql_shows_them) {
+TEST(CqlSchema, columns_stand_as_cql_shows_them) {
   const auto picture = build(shop());
   ASSERT_TRUE(picture.has_value());
   const query::TableDef& table = orders(*picture);
@@ -72,7 +72,7 @@ TEST(SchemaLoad, columns_stand_as_cql_shows_them) {
   EXPECT_EQ(table.columns[6].type_name, "set<text>");
 }
 
-TEST(SchemaLoad, views_are_views_and_system_tables_are_left_out) {
+TEST(CqlSchema, views_are_views_and_system_tables_are_left_out) {
   const auto picture = build(shop());
   ASSERT_TRUE(picture.has_value());
   EXPECT_EQ(picture->schema->tables().size(), 2U);
@@ -82,7 +82,7 @@ TEST(SchemaLoad, views_are_views_and_system_tables_are_left_out) {
   EXPECT_THAT(build(shop(), "")->schema->search_path(), IsEmpty());
 }
 
-TEST(SchemaLoad, types_are_unfolded_whatever_their_order) {
+TEST(CqlSchema, types_are_unfolded_whatever_their_order) {
   const auto picture = build(shop());
   ASSERT_TRUE(picture.has_value());
   const auto type = picture->type("shop", "list<frozen<person>>");
@@ -94,7 +94,7 @@ TEST(SchemaLoad, types_are_unfolded_whatever_their_order) {
   EXPECT_EQ(picture->type("other", "person")->kind, CqlKind::custom);
 }
 
-TEST(SchemaLoad, types_that_hold_themselves_do_no_harm) {
+TEST(CqlSchema, types_that_hold_themselves_do_no_harm) {
   Rows rows = shop();
   rows.push_back({kTypes, {"shop", "loop", R"(["next"])", R"(["frozen<loop>"])"}});
   const auto picture = build(rows);
@@ -102,14 +102,14 @@ TEST(SchemaLoad, types_that_hold_themselves_do_no_harm) {
   EXPECT_TRUE(picture->type("shop", "loop").has_value());
 }
 
-TEST(SchemaLoad, replication_is_kept_for_every_keyspace) {
+TEST(CqlSchema, replication_is_kept_for_every_keyspace) {
   const auto picture = build(shop());
   ASSERT_TRUE(picture.has_value());
   EXPECT_EQ(picture->replication.at("shop").factor, 2U);
   EXPECT_EQ(picture->replication.at("system").strategy, Replication::Strategy::unknown);
 }
 
-TEST(SchemaLoad, secondary_indexes_serve_equality_or_elements) {
+TEST(CqlSchema, secondary_indexes_serve_equality_or_elements) {
   EXPECT_EQ(uses(R"({"target":"note"})", "note"), query::IndexUses{.equal = true});
   EXPECT_EQ(uses(R"({"target":"\"note\""})", "note"), query::IndexUses{.equal = true});
   EXPECT_EQ(uses(R"j({"target":"values(tags)"})j", "tags"), query::IndexUses{.values = true});
@@ -118,7 +118,7 @@ TEST(SchemaLoad, secondary_indexes_serve_equality_or_elements) {
   EXPECT_EQ(uses(R"j({"target":"full(tags)"})j", "tags"), query::IndexUses{.equal = true});
 }
 
-TEST(SchemaLoad, storage_attached_indexes_serve_ranges_of_numbers_and_combine) {
+TEST(CqlSchema, storage_attached_indexes_serve_ranges_of_numbers_and_combine) {
   const std::string sai = R"("class_name":"org.apache.cassandra.index.sai.StorageAttachedIndex"})";
   EXPECT_EQ(uses(R"({"target":"amount",)" + sai, "amount"),
             (query::IndexUses{.equal = true, .range = true, .combines = true}));
@@ -126,7 +126,7 @@ TEST(SchemaLoad, storage_attached_indexes_serve_ranges_of_numbers_and_combine) {
   EXPECT_EQ(uses(R"({"target":"note","case_sensitive":"false",)" + sai, "note"), query::IndexUses());
 }
 
-TEST(SchemaLoad, sasi_indexes_serve_patterns_as_their_mode_says) {
+TEST(CqlSchema, sasi_indexes_serve_patterns_as_their_mode_says) {
   const std::string sasi = R"("class_name":"org.apache.cassandra.index.sasi.SASIIndex"})";
   EXPECT_EQ(uses(R"({"target":"note",)" + sasi, "note"),
             (query::IndexUses{.equal = true, .range = true, .prefix = true}));
@@ -140,13 +140,13 @@ TEST(SchemaLoad, sasi_indexes_serve_patterns_as_their_mode_says) {
   EXPECT_EQ(uses(R"({"target":"note","case_sensitive":"false",)" + keeps + sasi, "note"), query::IndexUses());
 }
 
-TEST(SchemaLoad, indexes_that_are_not_known_serve_nothing) {
+TEST(CqlSchema, indexes_that_are_not_known_serve_nothing) {
   EXPECT_EQ(uses(R"({"target":"note","class_name":"com.example.MyIndex"})", "note"), query::IndexUses());
   EXPECT_EQ(uses(R"({"target":"gone"})", "note"), query::IndexUses());
   EXPECT_EQ(uses(R"({})", "note"), query::IndexUses());
 }
 
-TEST(SchemaLoad, rows_that_do_not_fit_are_reported) {
+TEST(CqlSchema, rows_that_do_not_fit_are_reported) {
   const std::pair<std::size_t, Row> broken[] = {
       {kKeyspaces, {"shop"}},
       {kKeyspaces, {"shop", std::nullopt}},
@@ -166,7 +166,7 @@ TEST(SchemaLoad, rows_that_do_not_fit_are_reported) {
   }
 }
 
-TEST(SchemaLoad, a_type_that_cannot_be_read_is_only_that_columns_affair) {
+TEST(CqlSchema, a_type_that_cannot_be_read_is_only_that_columns_affair) {
   Rows rows = shop();
   rows.push_back({kColumns, {"shop", "orders", "odd", "regular", "-1", "list<", "none"}});
   const auto picture = build(rows);

@@ -31,8 +31,8 @@ struct CqlStatement {
 struct CqlPrinted {
   /// One; several are one logged batch; none: the filter cannot match, or no row is wanted, so nothing is to be asked.
   std::vector<CqlStatement> statements;
-  std::vector<std::string> keys;  ///< key of each column of the answer, in order
-  std::vector<TypeClass> types;   ///< and its type
+  std::vector<std::string> keys;    ///< key of each column of the answer, in order
+  std::vector<TypeClass> types;     ///< and its type
   const TableDef* table = nullptr;  ///< points into the schema that was given
   bool is_keyed = false;            ///< equality on the whole primary key: at most one row
   bool is_conditional = false;      ///< IF …: a lightweight transaction; its result says [applied]
@@ -50,8 +50,8 @@ struct CqlOptions {
 /// unless `on_conflict` with nothing to do, or conditions on columns beside the key, make it a lightweight transaction.
 /// The answer to a write holds what was written.
 /// Errors: undefined_table, undefined_column, unsupported_operator, invalid_condition, invalid_value, no_id_column,
-/// too_many_affected; unindexed_filter for what would have to scan; feature_not_supported for what CQL has no way to say
-/// (offset, casts, paths, other conflict targets, more rows than one key …).
+/// too_many_affected; unindexed_filter for what would have to scan; feature_not_supported for what CQL has no way to
+/// say (offset, casts, paths, other conflict targets, more rows than one key …).
 Result<CqlPrinted> to_cql(const Statement& statement, const Schema& schema, const CqlOptions& options);
 
 /// `SELECT count(*) …` for the filter of `select`. Without statements the count is 0.
