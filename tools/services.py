@@ -14,13 +14,14 @@ import os
 import pathlib
 import sys
 
+from servers.cassandra import Cassandra, CassandraCluster, CassandraSecure
 from servers.pgbouncer import PgBouncer
 from servers.postgres import Postgres
 from servers.postgrest import Postgrest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-SERVICES = {service.name: service for service in (Postgres, PgBouncer, Postgrest)}
+SERVICES = {service.name: service for service in (Postgres, PgBouncer, Postgrest, Cassandra, CassandraSecure, CassandraCluster)}
 
 
 def default_folder():

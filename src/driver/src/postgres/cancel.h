@@ -10,7 +10,7 @@
 #include <athena/base/async.h>
 #include <athena/base/clock.h>
 
-#include "cancelled_by.h"
+#include "cancelled.h"
 #include "postgres/connect.h"
 
 namespace athena::driver::postgres {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "cancelled_by.h"
+#include "cancelled.h"
 #include "scylla/errors.h"
 
 namespace athena::driver::scylla {
@@ -34,6 +34,7 @@ void Attempts::abandon_all() noexcept {
 
 Async<Answered> Attempts::run() {
   if (call_.cancellation && call_.cancellation->cancelled()) co_return fail(cancelled_by(call_.cancellation->reason()));
+  if (call_.deadline <= Clock::now()) co_return fail(Code::statement_timeout, "The time of the request is over");
   const Cancellation::Watch watch(call_.cancellation, [this] {
     cancelled_ = true;
     wake_.set();
@@ -208,8 +209,8 @@ Task<Attempts::Verdict> Attempts::follow(FailureFacts facts, Live ended) {
       [[fallthrough]];
     case Next::give_up: {
       // It did not get through: the connection may be back in a moment.
-      const bool may_wait = facts.kind == Failure::not_sent ||
-                            (facts.kind == Failure::connection_lost && asked_.is_idempotent);
+      const bool may_wait =
+          facts.kind == Failure::not_sent || (facts.kind == Failure::connection_lost && asked_.is_idempotent);
       if (!may_wait || !live_.empty() || ++rounds_ >= kMaxRounds) break;
       cluster_.observe(Event::Kind::retried);
       error_.reset();

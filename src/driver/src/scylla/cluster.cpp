@@ -19,10 +19,10 @@ constexpr milliseconds kShardRetry{10'000};
 
 }  // namespace
 
-Cluster::Cluster(Runtime runtime, const Target& target, Shared& shared)
-    : runtime_(runtime),
-      target_(target),
-      shared_(shared),
+Cluster::Cluster(Runtime runtime, Target target, std::shared_ptr<Shared> shared)
+    : runtime_(std::move(runtime)),
+      target_(std::move(target)),
+      shared_(std::move(shared)),
       ring_(std::make_shared<Ring>(std::vector<Node>(), Replications(), "")),
       contacts_backoff_(reinterpret_cast<std::uintptr_t>(this)) {}
 
@@ -46,11 +46,8 @@ std::vector<Cluster::HostPtr> Cluster::plan(const Asked& asked) {
   }
   std::span<const NodeIndex> replicas;
   if (asked.token) replicas = ring_->replicas(asked.token_keyspace, *asked.token);
-  const auto order = plan_hosts({.ring = *ring_,
-                                 .replicas = replicas,
-                                 .usable = {usable.get(), count},
-                                 .in_flight = in_flight,
-                                 .turn = turn_++});
+  const auto order = plan_hosts(
+      {.ring = *ring_, .replicas = replicas, .usable = {usable.get(), count}, .in_flight = in_flight, .turn = turn_++});
   plan.reserve(order.size());
   for (const NodeIndex node : order) {
     if (usable[node]) plan.push_back(hosts_[node]);
@@ -126,7 +123,7 @@ void Cluster::open_one(const HostPtr& host, std::uint32_t shard, TimePoint now) 
     if (!admitted) return;
     permit = *std::move(admitted);
   }
-  Budget::Place place = shared_.budget.take();
+  Budget::Place place = shared_->budget.take();
   if (!place) return;
   host->opening.push_back(shard);
   begin_background();
@@ -158,7 +155,8 @@ ConnectOptions Cluster::connect_options(const Host& host, std::uint32_t shard) c
     }
   }
   options.user = target_.user;
-  options.secret = target_.secret ? target_.secret : [password = target_.password] { return Result<std::string>(password); };
+  options.secret =
+      target_.secret ? target_.secret : [password = target_.password] { return Result<std::string>(password); };
   options.keyspace = target_.database;
   options.version = host.version;
   // On one machine, copying is cheaper than compressing.
@@ -179,8 +177,8 @@ Task<> Cluster::connect(HostPtr host, std::uint32_t shard, Budget::Place place, 
     host->backoff.succeeded();
     host->is_offline = false;
     const NodeOptions& node = connection->node();
-    const bool has_shard = node.sharding.shards > 0 && host->is_connected() &&
-                           host->choose(std::nullopt) != nullptr && node.shard != shard;
+    const bool has_shard = node.sharding.shards > 0 && host->is_connected() && host->choose(std::nullopt) != nullptr &&
+                           node.shard != shard;
     if (has_shard) {  // elsewhere than it should: one of its own is there already, or will be
       host->next_shard_try = now + kShardRetry;
       connection->close();
@@ -233,7 +231,7 @@ void Cluster::connection_closed(Connection& connection, const Error& why) {
 
 void Cluster::server_event(Connection&, const ServerEvent& event) {
   if (event.kind == ServerEvent::Kind::schema) {
-    shared_.schema.request();
+    shared_->schema.request();
     return;
   }
   if (event.kind == ServerEvent::Kind::unknown) return;
@@ -253,7 +251,8 @@ Task<> Cluster::find_contacts() {
   for (const HostPort& contact : contacts) {
     // A pinned address is the only one that may be talked to.
     if (!target_.address.empty() && !nodes.empty()) break;
-    auto addresses = co_await resolve(runtime_.loop, target_.address.empty() ? contact.host : target_.address, deadline);
+    auto addresses =
+        co_await resolve(runtime_.loop, target_.address.empty() ? contact.host : target_.address, deadline);
     if (!addresses) {
       last_failure_ = addresses.error();
       last_error_ = contact.host + ": " + addresses.error().log_detail;
@@ -330,8 +329,8 @@ void Cluster::adopt(std::vector<Node> nodes) {
 void Cluster::rebuild_ring() {
   std::vector<Node> nodes;
   for (const HostPtr& host : hosts_) nodes.push_back(host->node());
-  replications_version_ = shared_.replications_version();
-  ring_ = std::make_shared<Ring>(std::move(nodes), shared_.replications(), local_data_center_);
+  replications_version_ = shared_->replications_version();
+  ring_ = std::make_shared<Ring>(std::move(nodes), shared_->replications(), local_data_center_);
 }
 
 void Cluster::tick(TimePoint now) {
@@ -351,7 +350,7 @@ void Cluster::tick(TimePoint now) {
   }
   if (stopping_ || !was_used_) return;
   open_wanted(now);
-  if (replications_version_ != shared_.replications_version()) rebuild_ring();
+  if (replications_version_ != shared_->replications_version()) rebuild_ring();
   const bool wants_refresh = refresh_at_ && *refresh_at_ <= now;
   if (taking_control_ || (control_ && !wants_refresh)) return;
   std::shared_ptr<Connection> connection = control_;
@@ -365,18 +364,16 @@ void Cluster::tick(TimePoint now) {
   asio::co_spawn(
       runtime_.loop.executor(),
       [](Cluster* self, std::shared_ptr<Connection> own) -> Task<> { co_await self->take_control(std::move(own)); }(
-          this, std::move(connection)),
+                                                             this, std::move(connection)),
       asio::detached);
 }
 
-Async<Cluster::Rows> Cluster::query_system(std::string_view cql, TimePoint deadline) {
+Async<Cluster::Rows> Cluster::query_system(std::string_view cql, Call call) {
   Asked asked;
   QueryQuestion question{cql, {}};
   question.options.consistency = Consistency::one;
   asked.question = question;
   asked.is_idempotent = true;
-  Call call;
-  call.deadline = deadline;
   ATHENA_CO_TRY(const Answered answered, co_await run(asked, call));
   co_return read_texts(answered.result);
 }
@@ -423,7 +420,7 @@ Task<> Cluster::stop() {
 }
 
 void Cluster::observe(Event::Kind kind, std::string detail) {
-  runtime_.observer.observe({kind, shared_.masked_target, std::move(detail)});
+  runtime_.observer.observe({kind, shared_->masked_target, std::move(detail)});
 }
 
 }  // namespace athena::driver::scylla

@@ -23,9 +23,9 @@ class Attempts;
 /// What is asked of the cluster. Views and pointers live in the frame of whoever asks.
 struct Asked {
   Question question;
-  std::optional<Token> token = {};      ///< whose replicas are asked first
+  std::optional<Token> token = {};  ///< whose replicas are asked first
   std::string_view token_keyspace = {};
-  std::string_view keyspace = {};       ///< for names without one; empty: the client's
+  std::string_view keyspace = {};              ///< for names without one; empty: the client's
   std::span<const PreparedPtr> prepared = {};  ///< what a node that forgot them has to be told again
   bool is_idempotent = false, is_write = false, caller_cql = false;
 };
@@ -47,8 +47,8 @@ class Cluster final : Connection::Owner {
   /// Requests that wait for a connection. Beyond: overloaded.
   static constexpr std::size_t kMaxWaiting = 10'000;
 
-  /// All borrowed; they outlive the cluster.
-  Cluster(Runtime runtime, const Target& target, Shared& shared);
+  /// `shared` with the clusters of the other loops. What the runtime names outlives it.
+  Cluster(Runtime runtime, Target target, std::shared_ptr<Shared> shared);
   ~Cluster() override;
 
   /// Asks, and returns with the answer. Errors: the server's, see error_from_server; connection_error,
@@ -57,7 +57,7 @@ class Cluster final : Connection::Owner {
 
   /// The rows of a query about the system, as texts; null is none. Collections are JSON.
   using Rows = std::vector<std::vector<std::optional<std::string>>>;
-  Async<Rows> query_system(std::string_view cql, TimePoint deadline);
+  Async<Rows> query_system(std::string_view cql, Call call);
   /// Waits until all nodes that answer have one schema, for a while: what was just created is known everywhere then.
   Async<> agree_on_schema(TimePoint deadline);
 
@@ -77,7 +77,7 @@ class Cluster final : Connection::Owner {
   Task<> stop();
 
  private:
-  friend class Attempts;  // a request's way through the hosts
+  friend class Attempts;                  // a request's way through the hosts
   using HostPtr = std::shared_ptr<Host>;  // with requests that are under way while the topology changes
   struct Waiter {
     athena::Event* wake;
@@ -112,8 +112,8 @@ class Cluster final : Connection::Owner {
   void observe(Event::Kind kind, std::string detail = {});
 
   Runtime runtime_;
-  const Target& target_;
-  Shared& shared_;
+  const Target target_;
+  const std::shared_ptr<Shared> shared_;
   std::shared_ptr<ExchangePool> pool_ = std::make_shared<ExchangePool>();
   std::vector<HostPtr> hosts_;  // in the order of the ring's nodes
   std::shared_ptr<const Ring> ring_;

@@ -119,8 +119,7 @@ void intrusive_ptr_release(Exchange* exchange) noexcept {
   pool->free_.push_back(std::move(owned));
 }
 
-Connection::Connection(Loop& loop, std::shared_ptr<ExchangePool> pool, std::unique_ptr<Wire> wire,
-                       std::uint8_t version)
+Connection::Connection(Loop& loop, std::shared_ptr<ExchangePool> pool, std::unique_ptr<Wire> wire, std::uint8_t version)
     : loop_(loop),
       pool_(std::move(pool)),
       wire_(std::move(wire)),
@@ -186,8 +185,7 @@ Async<> Connection::authenticate(const ConnectOptions& options, TimePoint deadli
   ATHENA_CO_TRY(const ExchangePtr answer, co_await ask_at_start(AuthAnswer{token}, deadline));
   if (answer->opcode == Opcode::error) co_return refused_by_server(*answer);
   if (answer->opcode == Opcode::auth_success) co_return Result<>();
-  co_return refused("The database asks for an authentication that is not supported", "AUTH_CHALLENGE",
-                    kBadCredentials);
+  co_return refused("The database asks for an authentication that is not supported", "AUTH_CHALLENGE", kBadCredentials);
 }
 
 template <class Asked>

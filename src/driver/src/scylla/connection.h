@@ -23,8 +23,8 @@ namespace athena::driver::scylla {
 class Connection;
 class ExchangePool;
 
-/// One request on a connection, and its answer. Shared by whoever asked and by the connection, which has to wait for the
-/// answer even if nobody else does: CQL cannot cancel, so the stream stays taken until then.
+/// One request on a connection, and its answer. Shared by whoever asked and by the connection, which has to wait for
+/// the answer even if nobody else does: CQL cannot cancel, so the stream stays taken until then.
 class Exchange {
  public:
   Opcode opcode = Opcode::error;  ///< of the answer
@@ -68,14 +68,14 @@ class ExchangePool : public std::enable_shared_from_this<ExchangePool> {
   std::vector<std::unique_ptr<Exchange>> free_;
 };
 
-using Question = std::variant<OptionsQuestion, RegisterEvents, PrepareQuestion, QueryQuestion, ExecuteQuestion,
-                              BatchQuestion>;
+using Question =
+    std::variant<OptionsQuestion, RegisterEvents, PrepareQuestion, QueryQuestion, ExecuteQuestion, BatchQuestion>;
 
 /// What a node says about itself when a connection begins.
 struct NodeOptions {
   bool lz4 = false;
-  Sharding sharding;        ///< ScyllaDB's; shards 0: none
-  std::uint32_t shard = 0;  ///< that this connection ended on
+  Sharding sharding;                                 ///< ScyllaDB's; shards 0: none
+  std::uint32_t shard = 0;                           ///< that this connection ended on
   std::uint16_t shard_port = 0, shard_port_tls = 0;  ///< 0: there is none
 };
 
@@ -83,10 +83,10 @@ struct NodeOptions {
 struct ConnectOptions {
   Destination destination;
   std::string user;
-  SecretSource secret;     ///< asked only if the server wants a password
-  std::string keyspace;    ///< used for names without one; empty: none
+  SecretSource secret;       ///< asked only if the server wants a password
+  std::string keyspace;      ///< used for names without one; empty: none
   std::uint8_t version = 5;  ///< the highest to try
-  bool compress = false;   ///< LZ4, if the server offers it
+  bool compress = false;     ///< LZ4, if the server offers it
 };
 
 /// A connection on which many requests are under way at a time, each on a stream of its own; answers come in any order.
@@ -171,8 +171,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::uint8_t version_;
   NodeOptions node_;
   EnvelopeReader in_;
-  Buffer asked_;  // whole envelopes of this turn of the loop
-  Buffer out_;    // bytes for the socket
+  Buffer asked_;                      // whole envelopes of this turn of the loop
+  Buffer out_;                        // bytes for the socket
   std::vector<ExchangePtr> streams_;  // by stream; null: free
   std::vector<std::uint16_t> free_;   // streams, the last one is next
   std::vector<ExchangePtr> unsent_;   // those in asked_

@@ -362,8 +362,7 @@ bool RowDecoder::decode(const CqlType& type, std::string_view bytes, Cell& cell,
     case Form::exact: {
       text_.clear();
       const bool is_quoted = form == Form::quoted;
-      const bool is_good =
-          is_quoted ? append_quotable(text_, type.kind, bytes) : append_exact(text_, type.kind, bytes);
+      const bool is_good = is_quoted ? append_quotable(text_, type.kind, bytes) : append_exact(text_, type.kind, bytes);
       if (!is_good && is_quoted) return false;
       cell = is_good ? copied(is_quoted ? CellKind::quoted : CellKind::verbatim, text_)
                      : Cell::view(CellKind::bytes, bytes);

@@ -17,8 +17,8 @@
 namespace athena::driver::scylla {
 
 /// Turns the cells of a result into ours. Integers and texts cost no copy; exact numbers keep their digits; moments are
-/// ISO 8601; collections, tuples, user-defined types and vectors are JSON. A value of no bytes is null but for texts and
-/// blobs, which can be empty. A varint or decimal beyond kMaxVarintBytes comes as its bytes.
+/// ISO 8601; collections, tuples, user-defined types and vectors are JSON. A value of no bytes is null but for texts
+/// and blobs, which can be empty. A varint or decimal beyond kMaxVarintBytes comes as its bytes.
 class RowDecoder {
  public:
   explicit RowDecoder(std::span<const ColumnSpec> columns) : columns_(columns) {}

@@ -16,7 +16,9 @@ constexpr std::size_t kMaxDigits = 9'800;
 /// Exponents beyond it are no numbers that anybody stores.
 constexpr std::int64_t kMaxScale = 1'000'000;
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
 
 /// Two's complement in place.
 void negate(std::string& bytes) noexcept {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-/// CQL's exact numbers: varint (two's complement, most significant byte first) and decimal (a scale and a varint), to and
-/// from their digits.
+/// CQL's exact numbers: varint (two's complement, most significant byte first) and decimal (a scale and a varint), to
+/// and from their digits.
 namespace athena::driver::scylla {
 
 /// Converting takes the square of the length. Longer numbers are refused on the way in, and given as bytes on the way

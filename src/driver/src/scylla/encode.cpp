@@ -212,7 +212,9 @@ Result<> ValueWriter::write_moment(std::string& out, const CqlType& type, Leaf l
   if (type.kind == CqlKind::duration) {
     const auto duration = duration_of(leaf.text);
     if (!duration) return wrong(type, "as 1y2mo3d4h5m6s or P1Y2M3DT4H5M6S");
-    const auto fold = [](std::int64_t v) { return static_cast<std::uint64_t>(v) << 1 ^ static_cast<std::uint64_t>(v >> 63); };
+    const auto fold = [](std::int64_t v) {
+      return static_cast<std::uint64_t>(v) << 1 ^ static_cast<std::uint64_t>(v >> 63);
+    };
     append_vint(out, fold(duration->months));
     append_vint(out, fold(duration->days));
     append_vint(out, fold(duration->nanoseconds));

@@ -128,7 +128,8 @@ EnvelopeReader::Next EnvelopeReader::take_envelope() {
   const std::string_view bytes = source();
   if (bytes.size() < kEnvelopeHeadBytes) {
     // A frame of whole envelopes cannot end within one.
-    if (framed_ && whole_.empty() && !bytes.empty()) return {Next::State::broken, {}, "a frame ends within an envelope"};
+    if (framed_ && whole_.empty() && !bytes.empty())
+      return {Next::State::broken, {}, "a frame ends within an envelope"};
     return {};
   }
   const auto byte = [bytes](std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); };

@@ -84,16 +84,18 @@ class EnvelopeReader {
   /// Takes the next frame of version 5; incomplete or broken in `result` if there is none.
   bool take_frame(Next& result);
   bool inflate(std::string_view compressed, std::size_t size);
-  std::string_view source() const noexcept { return framed_ ? (whole_.empty() ? direct_ : whole_.view()) : raw_.view(); }
+  std::string_view source() const noexcept {
+    return framed_ ? (whole_.empty() ? direct_ : whole_.view()) : raw_.view();
+  }
   void drop(std::size_t bytes) noexcept;
 
-  Buffer raw_;               // from the socket
-  Buffer whole_;             // an envelope of several frames, as far as it has come
-  Buffer inflated_;          // what was compressed
-  std::string_view direct_;  // the rest of a frame of whole envelopes: into raw_ or inflated_
-  std::size_t taken_ = 0;       // of source(): the envelope that was given out last
-  std::size_t raw_taken_ = 0;   // of raw_: the frame that direct_ looks into
-  std::size_t skip_ = 0;        // bytes of a body that is too long
+  Buffer raw_;                 // from the socket
+  Buffer whole_;               // an envelope of several frames, as far as it has come
+  Buffer inflated_;            // what was compressed
+  std::string_view direct_;    // the rest of a frame of whole envelopes: into raw_ or inflated_
+  std::size_t taken_ = 0;      // of source(): the envelope that was given out last
+  std::size_t raw_taken_ = 0;  // of raw_: the frame that direct_ looks into
+  std::size_t skip_ = 0;       // bytes of a body that is too long
   bool framed_ = false, lz4_ = false;
 };
 

@@ -16,8 +16,8 @@
 
 namespace athena::driver::scylla {
 
-/// One node as one loop uses it: its connections, and when to try another. On ScyllaDB one connection for each shard, as
-/// far as the budget goes; elsewhere one, and more while all are busy.
+/// One node as one loop uses it: its connections, and when to try another. On ScyllaDB one connection for each shard,
+/// as far as the budget goes; elsewhere one, and more while all are busy.
 class Host {
  public:
   /// Beyond the first, while those that there are have so much to do.
@@ -32,7 +32,7 @@ class Host {
 
   const Node& node() const noexcept { return node_; }
   void update(Node node) { node_ = std::move(node); }
-  const std::string& name() const noexcept { return name_; }              ///< "127.0.0.1:9042"
+  const std::string& name() const noexcept { return name_; }  ///< "127.0.0.1:9042"
   const std::string& health_key() const noexcept { return health_key_; }
 
   /// The connection for a request: the token's shard's if there is one, else the least busy. Null: none takes any.
@@ -55,9 +55,7 @@ class Host {
   void close();
   void tick(TimePoint now);
   /// Any open one, to ask about the cluster.
-  std::shared_ptr<Connection> any() const noexcept {
-    return open_.empty() ? nullptr : open_.front().connection;
-  }
+  std::shared_ptr<Connection> any() const noexcept { return open_.empty() ? nullptr : open_.front().connection; }
 
  private:
   struct Open {

@@ -146,7 +146,7 @@ void MessageWriter::query_options(const QueryOptions& options, const BoundValues
   const bool has_values = values && values->count > 0;
   std::uint32_t bits = kSerial;
   if (has_values) bits |= kValues;
-  if (options.skip_metadata) bits |= kSkipMetadata;
+  if (options.skip_metadata && version_ >= 5) bits |= kSkipMetadata;
   if (options.page_size > 0) bits |= kPageSize;
   if (!options.paging_state.empty()) bits |= kPagingState;
   if (version_ >= 5 && !options.keyspace.empty()) bits |= kKeyspace;

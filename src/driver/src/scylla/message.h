@@ -47,10 +47,10 @@ struct BoundValues {
 struct QueryOptions {
   Consistency consistency = Consistency::local_quorum;
   Consistency serial_consistency = Consistency::local_serial;
-  std::int32_t page_size = 0;         ///< 0: all at once
-  std::string_view paging_state = {}; ///< empty: from the start
-  std::string_view keyspace = {};     ///< version 5; empty: the connection's
-  bool skip_metadata = false;
+  std::int32_t page_size = 0;          ///< 0: all at once
+  std::string_view paging_state = {};  ///< empty: from the start
+  std::string_view keyspace = {};      ///< version 5; empty: the connection's
+  bool skip_metadata = false;          ///< version 5, which tells when they have changed
 };
 
 // What can be asked. Text and values are borrowed until the request has been written.
@@ -162,8 +162,8 @@ struct ServerError {
   Consistency consistency = Consistency::any;
   std::int32_t received = 0, required = 0;
   bool data_present = false;
-  std::string write_type;        ///< write timeout and failure
-  std::string keyspace, table;   ///< already exists
+  std::string write_type;       ///< write timeout and failure
+  std::string keyspace, table;  ///< already exists
   std::string unprepared_id;
 };
 std::optional<ServerError> read_error(std::string_view body);
@@ -187,11 +187,16 @@ struct RowsMetadata {
 };
 /// What a RESULT is, and where its parts are.
 struct ResultView {
-  enum class Kind : std::int32_t { void_ = 1, rows = 2, set_keyspace = 3, prepared = 4, schema_change = 5 } kind =
-      Kind::void_;
-  RowsMetadata metadata;      ///< rows
+  enum class Kind : std::int32_t {
+    void_ = 1,
+    rows = 2,
+    set_keyspace = 3,
+    prepared = 4,
+    schema_change = 5
+  } kind = Kind::void_;
+  RowsMetadata metadata;  ///< rows
   std::uint32_t row_count = 0;
-  std::string_view rows;      ///< the cells of all rows: a length and bytes each
+  std::string_view rows;  ///< the cells of all rows: a length and bytes each
 };
 /// `known`: columns that are expected, so that they are compared and not read.
 std::optional<ResultView> read_result(std::string_view body, const ColumnsText& known = {});

@@ -146,8 +146,8 @@ struct Unit {
   std::int64_t months, days, nanos;
 };
 /// CQL's, those that begin alike with the longer first.
-constexpr Unit kUnits[] = {{"mo", 1, 0, 0},      {"ms", 0, 0, 1'000'000}, {"us", 0, 0, 1'000}, {"µs", 0, 0, 1'000},
-                           {"ns", 0, 0, 1},      {"y", 12, 0, 0},         {"w", 0, 7, 0},      {"d", 0, 1, 0},
+constexpr Unit kUnits[] = {{"mo", 1, 0, 0},      {"ms", 0, 0, 1'000'000}, {"us", 0, 0, 1'000},   {"µs", 0, 0, 1'000},
+                           {"ns", 0, 0, 1},      {"y", 12, 0, 0},         {"w", 0, 7, 0},        {"d", 0, 1, 0},
                            {"h", 0, 0, kHourNs}, {"m", 0, 0, kMinuteNs},  {"s", 0, 0, kSecondNs}};
 constexpr Unit kIsoDateUnits[] = {{"Y", 12, 0, 0}, {"M", 1, 0, 0}, {"W", 0, 7, 0}, {"D", 0, 1, 0}};
 constexpr Unit kIsoTimeUnits[] = {{"H", 0, 0, kHourNs}, {"M", 0, 0, kMinuteNs}, {"S", 0, 0, kSecondNs}};
@@ -157,12 +157,10 @@ class DurationSum {
   /// `fraction` in billionths of the unit.
   bool add(const Unit& unit, std::int64_t count, std::int64_t fraction = 0) {
     std::int64_t months = 0, days = 0, nanos = 0;
-    const bool too_large = __builtin_mul_overflow(unit.months, count, &months) ||
-                           __builtin_mul_overflow(unit.days, count, &days) ||
-                           __builtin_mul_overflow(unit.nanos, count, &nanos) ||
-                           __builtin_add_overflow(months_, months, &months_) ||
-                           __builtin_add_overflow(days_, days, &days_) ||
-                           __builtin_add_overflow(nanos_, nanos, &nanos_);
+    const bool too_large =
+        __builtin_mul_overflow(unit.months, count, &months) || __builtin_mul_overflow(unit.days, count, &days) ||
+        __builtin_mul_overflow(unit.nanos, count, &nanos) || __builtin_add_overflow(months_, months, &months_) ||
+        __builtin_add_overflow(days_, days, &days_) || __builtin_add_overflow(nanos_, nanos, &nanos_);
     if (too_large || (fraction != 0 && unit.nanos != kSecondNs)) return false;
     return !__builtin_add_overflow(nanos_, fraction, &nanos_);
   }

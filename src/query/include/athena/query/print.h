@@ -27,10 +27,10 @@ struct Param {
 struct Printed {
   std::string sql;
   std::vector<Param> params;
-  std::vector<std::string> keys;     ///< key of each column of the answer, in order
-  std::vector<TypeClass> types;      ///< and its type (other: whatever the database says)
-  const TableDef* table = nullptr;   ///< points into the schema that was given
-  bool is_keyed = false;             ///< equality on a whole unique key: at most one row
+  std::vector<std::string> keys;    ///< key of each column of the answer, in order
+  std::vector<TypeClass> types;     ///< and its type (other: whatever the database says)
+  const TableDef* table = nullptr;  ///< points into the schema that was given
+  bool is_keyed = false;            ///< equality on a whole unique key: at most one row
 };
 
 struct PrintOptions {

@@ -17,19 +17,19 @@ struct ReadOptions {
   std::uint64_t default_limit = 100;  ///< gateway.default_limit; 0: none
   std::uint32_t max_conditions = 1'000;
   std::uint32_t max_depth = 32;
-  std::uint32_t max_rows = 10'000;       ///< of one insert
+  std::uint32_t max_rows = 10'000;  ///< of one insert
   std::uint32_t max_columns = 1'600;
-  std::uint32_t max_list = 100'000;      ///< elements of one `in`
+  std::uint32_t max_list = 100'000;  ///< elements of one `in`
 };
 
 /// contract 5. Checked for known words when read; applied by the gateway.
 struct Grouping {
   std::string group_by;
-  std::string time_granularity;      ///< minute|hour|day|week|month|year, or empty
+  std::string time_granularity;  ///< minute|hour|day|week|month|year, or empty
   std::string aggregation_column;
   std::string aggregation_strategy;  ///< cumulative_sum|sum|avg|min|max|count, or empty
   bool aggregation_dedup = false;
-  bool rows = true;                  ///< `rows: false` leaves the rows out
+  bool rows = true;  ///< `rows: false` leaves the rows out
 };
 
 /// POST /gateway/fetch, GET /data.

@@ -14,18 +14,31 @@ namespace athena::query {
 
 /// What a column's type means to the encoder and to the binder, across databases.
 enum class TypeClass : std::uint8_t {
-  boolean, integer, decimal, real, text, uuid, json, timestamp, timestamptz, date, time, bytes, array, other
+  boolean,
+  integer,
+  decimal,
+  real,
+  text,
+  uuid,
+  json,
+  timestamp,
+  timestamptz,
+  date,
+  time,
+  bytes,
+  array,
+  other
 };
 
 /// What an index lets a column be asked for, beside the keys (CQL only).
 struct IndexUses {
-  bool equal = false;    ///< `=` (a secondary index, SAI, SASI)
-  bool range = false;    ///< `<`, `<=`, `>`, `>=`
-  bool prefix = false;   ///< LIKE 'x%', case-sensitive
-  bool like = false;     ///< LIKE '%x', '%x%', 'x' besides
-  bool values = false;   ///< CONTAINS: values of a collection
-  bool keys = false;     ///< CONTAINS KEY
-  bool entries = false;  ///< m[k] = v
+  bool equal = false;     ///< `=` (a secondary index, SAI, SASI)
+  bool range = false;     ///< `<`, `<=`, `>`, `>=`
+  bool prefix = false;    ///< LIKE 'x%', case-sensitive
+  bool like = false;      ///< LIKE '%x', '%x%', 'x' besides
+  bool values = false;    ///< CONTAINS: values of a collection
+  bool keys = false;      ///< CONTAINS KEY
+  bool entries = false;   ///< m[k] = v
   bool combines = false;  ///< with other indexes in one statement (SAI)
   bool operator==(const IndexUses&) const = default;
 };
@@ -96,7 +109,7 @@ class Schema {
 
   std::vector<TableDef> tables_;
   std::vector<std::string> search_path_;
-  std::unordered_map<std::string, std::uint32_t> by_name_;         ///< "schema\0table"
+  std::unordered_map<std::string, std::uint32_t> by_name_;        ///< "schema\0table"
   std::unordered_map<std::string, std::int64_t> by_folded_name_;  ///< lower-cased; -1: ambiguous
 };
 

@@ -116,7 +116,7 @@ struct Update {
   std::optional<Scalar> resource_id;  ///< AND the table's id column equals it
   std::string id_column;              ///< from table_id_map.yaml; empty: the single-column primary key
   std::vector<Output> returning;
-  std::vector<OrderBy> order;              ///< of the returned rows
+  std::vector<OrderBy> order;  ///< of the returned rows
   std::optional<std::uint64_t> max_affected;
 };
 
