@@ -20,7 +20,6 @@ namespace {
 constexpr std::size_t kMaxTransfers = 1'024;
 constexpr std::size_t kMaxHeaders = 200, kMaxHeaderBytes = 64 * 1024;
 constexpr long kMaxConnections = 256, kKeptConnections = 64;
-constexpr long kConnectTimeoutMs = 10'000;
 
 struct EasyDeleter {
   void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
@@ -114,6 +113,11 @@ bool set(CURL* easy, CURLoption option, Value value) {
   return curl_easy_setopt(easy, option, value) == CURLE_OK;
 }
 
+/// curl takes 0 for its own default.
+long at_least_one(std::int64_t value) noexcept {
+  return static_cast<long>(std::max<std::int64_t>(1, value));
+}
+
 /// False if an option was refused: a request that is not exactly what was asked for is not sent.
 bool prepare(Transfer& transfer) {
   transfer.easy.reset(curl_easy_init());
@@ -131,8 +135,9 @@ bool prepare(Transfer& transfer) {
             set(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str()) && set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
             set(easy, CURLOPT_SSL_VERIFYPEER, 1L) && set(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
             set(easy, CURLOPT_PROXY, "") && set(easy, CURLOPT_NOSIGNAL, 1L) &&
-            set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, request.timeout.count()))) &&
-            set(easy, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs) &&
+            set(easy, CURLOPT_TIMEOUT_MS, at_least_one(request.timeout.count())) &&
+            set(easy, CURLOPT_CONNECTTIMEOUT_MS, at_least_one(request.connect_timeout.count())) &&
+            set(easy, CURLOPT_MAXAGE_CONN, at_least_one(request.idle_timeout.count() / 1'000)) &&
             set(easy, CURLOPT_HTTPHEADER, transfer.headers.get()) && set(easy, CURLOPT_ERRORBUFFER, transfer.reason) &&
             set(easy, CURLOPT_WRITEFUNCTION, on_body) && set(easy, CURLOPT_WRITEDATA, &transfer) &&
             set(easy, CURLOPT_HEADERFUNCTION, on_header) && set(easy, CURLOPT_HEADERDATA, &transfer) &&

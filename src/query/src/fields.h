@@ -41,7 +41,6 @@ Result<std::string> read_text(const json::Value& value, std::string_view field);
 
 /// table_name or view_name, with schema_name or as "schema.table".
 Result<Table> read_table(const Fields& fields);
-Result<Table> read_table(std::string_view name, std::string_view schema);
 /// An array of names or a comma string; `*` alone is the empty list.
 Result<std::vector<Output>> read_outputs(const json::Value& columns, const ReadOptions& options);
 Result<std::vector<Output>> read_outputs(std::string_view columns, const ReadOptions& options);
@@ -62,7 +61,5 @@ struct Paging {
 Result<> apply_paging(const Paging& paging, const ReadOptions& options, Select& select);
 
 Scalar to_scalar(const json::Value& value);
-/// An object's members as column and value, bounded by max_columns.
-Result<Row> read_row(const json::Value& object, std::string_view field, const ReadOptions& options);
 
 }  // namespace athena::query

@@ -63,7 +63,7 @@ std::optional<bool> constant_truth(const Filter& filter) {
 
 Result<> guard_unfiltered(const Fields& fields, const Filter& where, bool by_id, std::string_view verb) {
   ATHENA_TRY(const bool allowed, read_flag(fields.allow_unfiltered, "allow_unfiltered"));
-  if (allowed || by_id || (!where.empty() && constant_truth(where) != true)) return {};
+  if (allowed || by_id || !matches_everything(where)) return {};
   return fail(Code::unfiltered_write,
               "at least one condition is required for " + std::string(verb) + " (e.g. eq_column / eq_value)",
               "Send \"allow_unfiltered\": true to write to every row");
@@ -184,6 +184,10 @@ Result<> read_insert_rows(const json::Value& body, const ReadOptions& options, I
 }
 
 }  // namespace
+
+bool matches_everything(const Filter& filter) {
+  return constant_truth(filter) == true;
+}
 
 Result<FetchRequest> read_fetch(const json::Value& body, const ReadOptions& options) {
   ATHENA_TRY(const Fields fields, read_fields(body));

@@ -22,6 +22,8 @@ struct ClientRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   milliseconds timeout{30'000};
+  milliseconds connect_timeout{10'000};  ///< within `timeout`
+  milliseconds idle_timeout{118'000};    ///< a kept connection that was idle for longer is not used again
   std::size_t max_body_bytes = 64 * 1024 * 1024;
   /// Connect to this address instead of what the name resolves to ("host:port:address" as in curl's CURLOPT_RESOLVE):
   /// what was checked is what is used. Empty: resolve.

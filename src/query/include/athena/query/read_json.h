@@ -81,6 +81,14 @@ Result<QueryRequest> read_query(const json::Value& body, bool driver_required);
 Result<FetchRequest> read_fetch_url(const std::vector<std::pair<std::string, std::string>>& parameters,
                                     const ReadOptions& options);
 
+/// "table", "schema.table", with double quotes around what has a dot; `schema` empty: none is given beside it.
+Result<Table> read_table(std::string_view name, std::string_view schema);
+/// An object's members as column and value, bounded by max_columns. `field` names it in errors.
+Result<Row> read_row(const json::Value& object, std::string_view field, const ReadOptions& options);
+/// Whether it can be seen without the rows that all of them match: no condition, or "not in the empty list". Such a
+/// filter guards no write.
+bool matches_everything(const Filter& filter);
+
 /// `conditions` alone (contract 4).
 Result<Filter> read_conditions(const json::Value& conditions, const ReadOptions& options);
 /// The dotted text forms: "a.eq.x,b.gt.2,and(c.is.null,d.in.(1,2))". Bare null, true, false and numbers are what they

@@ -1,0 +1,18 @@
+# Builds, installs and uses the SDK, each step in an own folder below WORK.
+include(${CMAKE_CURRENT_LIST_DIR}/steps.cmake)
+
+file(REMOVE_RECURSE ${prefix} ${WORK}/shop)
+step(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK}/sdk ${common} -DATHENA_ONLY=sdk -DATHENA_TESTS=OFF)
+step(${CMAKE_COMMAND} --build ${WORK}/sdk)
+step(${CMAKE_COMMAND} --install ${WORK}/sdk --prefix ${prefix})
+step(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer/shop -B ${WORK}/shop ${common} -DCMAKE_PREFIX_PATH=${prefix})
+step(${CMAKE_COMMAND} --build ${WORK}/shop)
+foreach(url IN ITEMS sqlite:${WORK}/shop/shop.db $ENV{ATHENA_TEST_POSTGRES})
+  step(${WORK}/shop/shop ${url})
+  if(NOT output STREQUAL "2 lamp\n3 chair\n")
+    message(FATAL_ERROR "the shop printed '${output}' for ${url}")
+  endif()
+endforeach()
+if("$ENV{ATHENA_TEST_POSTGRES}" STREQUAL "")
+  message(FATAL_ERROR "ATHENA_TEST_POSTGRES says where a PostgreSQL is")
+endif()
