@@ -21,7 +21,8 @@ from servers.postgrest import Postgrest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-SERVICES = {service.name: service for service in (Postgres, PgBouncer, Postgrest, Cassandra, CassandraSecure, CassandraCluster)}
+KINDS = (Postgres, PgBouncer, Postgrest, Cassandra, CassandraSecure, CassandraCluster)
+SERVICES = {service.name: service for service in KINDS}
 
 
 def default_folder():
