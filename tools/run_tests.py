@@ -18,7 +18,11 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CTEST_SUITES = ["tidy", "unit", "golden", "consumer"]
 SUITES = CTEST_SUITES + ["process", "backends", "contract"]
-SERVICES = {"process": [], "backends": ["postgres", "pgbouncer", "postgrest"], "contract": ["postgres", "postgrest"]}
+SERVICES = {
+    "process": [],
+    "backends": ["postgres", "pgbouncer", "postgrest", "cassandra"],
+    "contract": ["postgres", "postgrest"],
+}
 
 
 class Suites:

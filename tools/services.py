@@ -14,13 +14,15 @@ import os
 import pathlib
 import sys
 
+from servers.cassandra import Cassandra, CassandraCluster, CassandraSecure
 from servers.pgbouncer import PgBouncer
 from servers.postgres import Postgres
 from servers.postgrest import Postgrest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-SERVICES = {service.name: service for service in (Postgres, PgBouncer, Postgrest)}
+KINDS = (Postgres, PgBouncer, Postgrest, Cassandra, CassandraSecure, CassandraCluster)
+SERVICES = {service.name: service for service in KINDS}
 
 
 def default_folder():

@@ -5,6 +5,7 @@
 #include <athena/base/text.h>
 
 #include "postgres/backend.h"
+#include "scylla/backend.h"
 #include "sqlite/backend.h"
 #include "supabase/backend.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::string_view kPostgresAliases[] = {"postgres", "neon", "pg"};
 constexpr std::string_view kSqliteAliases[] = {"sqlite3"};
+constexpr std::string_view kScyllaAliases[] = {"cassandra", "scylladb", "athena", "cql"};
 constexpr std::string_view kSupabaseAliases[] = {"postgrest"};
 
 constexpr Capabilities kPostgres{.raw_sql = true,
@@ -27,6 +29,7 @@ constexpr Capabilities kPostgres{.raw_sql = true,
 constexpr BackendKind kKinds[] = {
     {"postgresql", kPostgresAliases, kPostgres, &postgres::share, &postgres::open},
     {"sqlite", kSqliteAliases, sqlite::kCapabilities, &sqlite::share, &sqlite::open},
+    {"scylla", kScyllaAliases, scylla::kCapabilities, &scylla::share, &scylla::open},
     {"supabase", kSupabaseAliases, supabase::kCapabilities, &supabase::share, &supabase::open},
 };
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "outputs.h"
 #include "printer.h"
 
 namespace athena::query {
@@ -116,6 +117,7 @@ void Printer::append_key_order() {
 }
 
 Result<Printed> Printer::print(const Select& select) {
+  ATHENA_TRY_VOID(check_no_cursor(select, is_postgres() ? "postgresql" : "sqlite"));
   ATHENA_TRY_VOID(begin(select.from));
   sql() += "SELECT ";
   ATHENA_TRY_VOID(append_outputs(select.columns));

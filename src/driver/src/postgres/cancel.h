@@ -8,15 +8,12 @@
 #include <thread>
 
 #include <athena/base/async.h>
-#include <athena/base/cancellation.h>
 #include <athena/base/clock.h>
 
+#include "cancelled.h"
 #include "postgres/connect.h"
 
 namespace athena::driver::postgres {
-
-/// What a request gets that was stopped on the way.
-Error cancelled_by(CancelReason reason);
 
 /// Sends CancelRequests. libpq does that blocking, on a connection of its own, and returns when the server has closed
 /// it: by then the signal was sent, so it can hit nothing that is sent later. Hence a thread, one for each client,
