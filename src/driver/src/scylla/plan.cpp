@@ -15,20 +15,24 @@ std::vector<NodeIndex> plan_hosts(const PlanInput& input) {
     if (!planned[node]) plan.push_back(node);
     planned[node] = true;
   };
+  const auto take_turns = [&](std::vector<NodeIndex>& nodes) {
+    if (nodes.empty()) return;
+    std::ranges::rotate(nodes, nodes.begin() + static_cast<std::ptrdiff_t>(input.turn % nodes.size()));
+  };
   // Replicas take turns, so that a hot partition is not one node's burden; of the two at the front the less busy.
   std::vector<NodeIndex> local;
   std::ranges::copy_if(input.replicas, std::back_inserter(local), [&](NodeIndex n) { return input.ring.is_local(n); });
-  if (!local.empty()) {
-    std::ranges::rotate(local, local.begin() + static_cast<std::ptrdiff_t>(input.turn % local.size()));
-    if (local.size() > 1 && !input.in_flight.empty() && input.in_flight[local[1]] < input.in_flight[local[0]])
-      std::swap(local[0], local[1]);
-  }
+  take_turns(local);
+  if (local.size() > 1 && !input.in_flight.empty() && input.in_flight[local[1]] < input.in_flight[local[0]])
+    std::swap(local[0], local[1]);
   std::ranges::for_each(local, add);
   const auto add_all = [&](bool is_local) {
-    for (NodeIndex i = 0; i < count; ++i) {
-      const auto node = static_cast<NodeIndex>((i + input.turn) % count);
-      if (input.ring.is_local(node) == is_local) add(node);
+    std::vector<NodeIndex> group;
+    for (NodeIndex node = 0; node < count; ++node) {
+      if (input.ring.is_local(node) == is_local) group.push_back(node);
     }
+    take_turns(group);
+    std::ranges::for_each(group, add);
   };
   add_all(true);
   std::ranges::for_each(input.replicas, add);
