@@ -18,7 +18,11 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CTEST_SUITES = ["tidy", "unit", "golden", "consumer"]
 SUITES = CTEST_SUITES + ["process", "backends", "contract"]
-SERVICES = {"process": [], "backends": ["postgres", "pgbouncer", "postgrest", "d1"], "contract": ["postgres", "postgrest", "d1"]}
+SERVICES = {
+    "process": [],
+    "backends": ["postgres", "pgbouncer", "postgrest", "cassandra", "d1"],
+    "contract": ["postgres", "postgrest"],
+}
 
 
 class Suites:

@@ -14,6 +14,7 @@ import os
 import pathlib
 import sys
 
+from servers.cassandra import Cassandra, CassandraCluster, CassandraSecure
 from servers.d1 import D1
 from servers.pgbouncer import PgBouncer
 from servers.postgres import Postgres
@@ -21,7 +22,8 @@ from servers.postgrest import Postgrest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-SERVICES = {service.name: service for service in (Postgres, PgBouncer, Postgrest, D1)}
+KINDS = (Postgres, PgBouncer, Postgrest, Cassandra, CassandraSecure, CassandraCluster, D1)
+SERVICES = {service.name: service for service in KINDS}
 
 
 def default_folder():

@@ -9,6 +9,7 @@
 #include <athena/base/json_writer.h>
 #include <athena/base/text.h>
 #include <athena/query/print.h>
+#include <athena/query/print_cql.h>
 #include <athena/query/print_rest.h>
 
 #include "golden_schema.h"
@@ -123,6 +124,47 @@ void print_rest(const GoldenCase& golden, const Statement& statement, std::vecto
   if (printed->keys.size() != printed->table->columns.size()) lines.push_back(keys);
 }
 
+std::string shown(const Scalar& value) {
+  Buffer line;
+  if (std::holds_alternative<std::monostate>(value)) line.append("null");
+  if (const auto* flag = std::get_if<bool>(&value)) line.append(*flag ? "true" : "false");
+  if (const auto* number = std::get_if<Number>(&value)) line.append(number->digits);
+  if (const auto* text = std::get_if<std::string>(&value)) json::append_string(line, *text);
+  if (const auto* json = std::get_if<JsonText>(&value)) line.append("json " + json->text);
+  return std::string(line.view());
+}
+
+/// Each statement, its parameters, and which of them the answer gives back.
+void print_cql(const GoldenCase& golden, const Statement& statement, std::vector<std::string>& lines) {
+  static const Schema kSchema = golden_cql_schema();
+  const CqlOptions options{.names = {.camel_to_snake = golden.camel}};
+  const auto printed = golden.kind == "count" ? to_count_cql(std::get<Select>(statement), kSchema, options)
+                                              : to_cql(statement, kSchema, options);
+  if (!printed) {
+    lines.push_back("cql error " + error_line(printed.error()));
+    if (!printed.error().hint.empty()) lines.push_back("cql hint " + printed.error().hint);
+    return;
+  }
+  if (printed->statements.empty()) lines.emplace_back("cql nothing to ask");
+  for (const CqlStatement& one : printed->statements) {
+    lines.push_back("cql " + one.cql);
+    std::string params, returned;
+    for (const CqlParam& param : one.params) params += (params.empty() ? "" : ", ") + shown(param.value);
+    if (!params.empty()) lines.push_back("params " + params);
+    for (const std::int32_t index : one.returned) returned += " " + std::to_string(index);
+    if (!returned.empty()) lines.push_back("returned" + returned);
+  }
+  std::string keys = "keys";
+  for (const std::string& key : printed->keys) keys += " [" + key + "]";
+  if (printed->keys.size() != printed->table->columns.size()) lines.push_back(keys);
+  std::string traits;
+  if (printed->is_keyed) traits += " keyed";
+  if (printed->is_conditional) traits += " conditional";
+  if (!printed->is_idempotent) traits += " not idempotent";
+  if (printed->page_rows > 0) traits += " pages of " + std::to_string(printed->page_rows);
+  if (!traits.empty()) lines.push_back(traits.substr(1));
+}
+
 Result<Statement> read_url(std::string_view query, const ReadOptions& options) {
   std::vector<std::pair<std::string, std::string>> parameters;
   for (const std::string_view piece : text::split(query, '&')) {
@@ -177,10 +219,13 @@ std::vector<GoldenFile> read_golden_files(const std::filesystem::path& folder) {
     std::ifstream in(entry.path());
     std::vector<std::string> comments;
     for (std::string line; std::getline(in, line);) read_line(line, file, comments);
-    const std::string stem = entry.path().stem().string();
+    const std::string name = entry.path().stem().string();
+    using enum GoldenCase::Language;
     for (GoldenCase& golden : file.cases) {
-      golden.is_rest = stem.starts_with("rest");
-      golden.is_d1 = stem.starts_with("d1");
+      golden.language = name.starts_with("rest")  ? rest
+                        : name.starts_with("cql") ? cql
+                        : name.starts_with("d1")  ? d1
+                                                  : sql;
     }
     files.push_back(std::move(file));
   }
@@ -206,16 +251,21 @@ std::vector<std::string> run(const GoldenCase& golden) {
   const auto statement = read(golden);
   if (!statement) return {"error " + error_line(statement.error())};
   std::vector<std::string> lines;
-  if (golden.is_d1) {
-    print_flavour(golden, *statement, Flavor::d1, lines);
-    return lines;
+  switch (golden.language) {
+    case GoldenCase::Language::rest:
+      print_rest(golden, *statement, lines);
+      break;
+    case GoldenCase::Language::cql:
+      print_cql(golden, *statement, lines);
+      break;
+    case GoldenCase::Language::d1:
+      print_flavour(golden, *statement, Flavor::d1, lines);
+      break;
+    case GoldenCase::Language::sql:
+      print_flavour(golden, *statement, Flavor::postgres, lines);
+      print_flavour(golden, *statement, Flavor::sqlite, lines);
+      break;
   }
-  if (golden.is_rest) {
-    print_rest(golden, *statement, lines);
-    return lines;
-  }
-  print_flavour(golden, *statement, Flavor::postgres, lines);
-  print_flavour(golden, *statement, Flavor::sqlite, lines);
   return lines;
 }
 

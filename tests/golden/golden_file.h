@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -17,16 +18,16 @@ namespace athena::query {
 ///
 /// The word before the request is fetch, count, update, insert, delete, url (a query string) or filter (dotted text, on
 /// the table users). A request may go on in lines that start with blanks. `with camel` and `with default_limit 0` set
-/// options. Files whose names begin with "rest" show PostgREST requests, those with "d1" the SQL of D1, the others SQL.
-/// Lines starting with '#' are comments. GOLDEN_UPDATE=1 in the environment writes the expected lines anew.
+/// options. Files whose names begin with "rest" show PostgREST requests, those with "cql" CQL, those with "d1" the SQL
+/// of D1, the others SQL. Lines starting with '#' are comments. GOLDEN_UPDATE=1 in the environment writes the expected
+/// lines anew.
 struct GoldenCase {
   std::string title;
   std::vector<std::string> comments;  ///< kept when the file is written anew
   std::string kind;
   std::string request;
   bool camel = false;
-  bool is_rest = false;  ///< by the name of the file
-  bool is_d1 = false;    ///< by the name of the file
+  enum class Language : std::uint8_t { sql, rest, cql, d1 } language = Language::sql;  ///< by the name of the file
   std::uint64_t default_limit = 100;
   std::vector<std::string> expected;
 };

@@ -50,6 +50,7 @@ constexpr ErrorRow kRows[] = {
     ATHENA_ROW(127, too_many_affected, 409, false, info, "More rows would change than the request allows"),
     ATHENA_ROW(128, nothing_matched, 404, false, debug, "No row matches the request"),
     ATHENA_ROW(129, read_only_violation, 400, false, info, "A read-only request tried to write"),
+    ATHENA_ROW(130, unindexed_filter, 400, false, debug, "The filter is served by no key or index of the table"),
     // 2xx: the caller
     ATHENA_ROW(201, admin_not_configured, 503, false, warn, "The admin key is not configured"),
     ATHENA_ROW(202, invalid_admin_key, 401, false, info, "Invalid or missing admin key"),

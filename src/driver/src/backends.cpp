@@ -6,6 +6,7 @@
 
 #include "d1/backend.h"
 #include "postgres/backend.h"
+#include "scylla/backend.h"
 #include "sqlite/backend.h"
 #include "supabase/backend.h"
 
@@ -15,6 +16,7 @@ namespace {
 constexpr std::string_view kPostgresAliases[] = {"postgres", "neon", "pg"};
 constexpr std::string_view kSqliteAliases[] = {"sqlite3"};
 constexpr std::string_view kD1Aliases[] = {"cloudflare-d1", "cloudflare_d1"};
+constexpr std::string_view kScyllaAliases[] = {"cassandra", "scylladb", "athena", "cql"};
 constexpr std::string_view kSupabaseAliases[] = {"postgrest"};
 
 constexpr Capabilities kPostgres{.raw_sql = true,
@@ -30,6 +32,7 @@ constexpr BackendKind kKinds[] = {
     {"postgresql", kPostgresAliases, kPostgres, &postgres::share, &postgres::open},
     {"sqlite", kSqliteAliases, sqlite::kCapabilities, &sqlite::share, &sqlite::open},
     {"d1", kD1Aliases, d1::kCapabilities, &d1::share, &d1::open},
+    {"scylla", kScyllaAliases, scylla::kCapabilities, &scylla::share, &scylla::open},
     {"supabase", kSupabaseAliases, supabase::kCapabilities, &supabase::share, &supabase::open},
 };
 

@@ -1,56 +1,13 @@
 #include "tls.h"
 
-#include <cerrno>
-#include <cstdint>
 #include <string_view>
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <sys/socket.h>
+
+#include <athena/base/socket_bio.h>
 
 namespace athena::http {
 namespace {
-
-// OpenSSL's own socket BIO calls write(), which raises SIGPIPE when the peer is gone. This one does the same with
-// MSG_NOSIGNAL. The descriptor is the BIO's data.
-
-int socket_of(BIO* bio) {
-  return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
-}
-
-int bio_write(BIO* bio, const char* bytes, std::size_t size, std::size_t* done) {
-  BIO_clear_retry_flags(bio);
-  const ssize_t n = ::send(socket_of(bio), bytes, size, MSG_NOSIGNAL);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
-  *done = n > 0 ? static_cast<std::size_t>(n) : 0;
-  return n > 0;
-}
-
-int bio_read(BIO* bio, char* bytes, std::size_t size, std::size_t* done) {
-  BIO_clear_retry_flags(bio);
-  const ssize_t n = ::recv(socket_of(bio), bytes, size, 0);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
-  if (n == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
-  *done = n > 0 ? static_cast<std::size_t>(n) : 0;
-  return n > 0;
-}
-
-long bio_control(BIO* bio, int command, long, void*) {
-  if (command == BIO_CTRL_FLUSH) return 1;
-  if (command == BIO_CTRL_EOF) return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
-  return 0;
-}
-
-BIO_METHOD* socket_method() {
-  static BIO_METHOD* const method = [] {
-    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "athena socket");
-    BIO_meth_set_write_ex(made, bio_write);
-    BIO_meth_set_read_ex(made, bio_read);
-    BIO_meth_set_ctrl(made, bio_control);
-    return made;
-  }();
-  return method;
-}
 
 int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
                     unsigned offered_size, void*) {
@@ -99,10 +56,8 @@ Result<TlsContext> load_tls(const std::string& certificate_file, const std::stri
 Ssl open_tls(SSL_CTX& context, int socket) {
   Ssl ssl(SSL_new(&context));
   if (!ssl) return nullptr;
-  BIO* bio = BIO_new(socket_method());
+  BIO* bio = make_socket_bio(socket);
   if (!bio) return nullptr;
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
-  BIO_set_init(bio, 1);
   SSL_set_bio(ssl.get(), bio, bio);
   SSL_set_accept_state(ssl.get());
   return ssl;

@@ -35,6 +35,8 @@ constexpr Known kKnown[] = {
     ATHENA_FIELD(page_size),
     ATHENA_FIELD(count),
     ATHENA_FIELD(head),
+    ATHENA_FIELD(cursor),
+    ATHENA_FIELD(allow_filtering),
     ATHENA_FIELD(view_name),
     ATHENA_FIELD(schema_name),
     ATHENA_FIELD(sortBy),

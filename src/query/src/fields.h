@@ -16,7 +16,7 @@ struct Fields {
   json::Value table_name, view_name, schema_name, columns, conditions;
   json::Value limit, offset, current_page, page_size;
   json::Value sort_by, sortBy, order_by;
-  json::Value count, head, strip_nulls;
+  json::Value count, head, strip_nulls, cursor, allow_filtering;
   json::Value group_by, time_granularity, aggregation_column, aggregation_strategy, aggregation_dedup, rows;
   json::Value update_body, set, data, resource_id, allow_unfiltered, max_affected;
   json::Value insert_body, on_conflict, ignore_duplicates, default_to_null;

@@ -71,7 +71,7 @@ constexpr OpRow kRows[] = {
     {Op::wfts, "wfts", {}, Arity::one, Form::query,
      "{v} @@ websearch_to_tsquery({1})", "", "", "wfts"},
     {Op::starts_with, "starts_with", kStartsWith, Arity::one, Form::prefix,
-     "{t} ^@ {1}", "{t} GLOB {1}", "", "like"},
+     "{t} ^@ {1}", "{t} GLOB {1}", "{c} LIKE {1}", "like"},
     {Op::between, "between", {}, Arity::two, Form::value,
      "{c} BETWEEN {1} AND {2}", "{c} BETWEEN {1} AND {2}", "{c} >= {1} AND {c} <= {2}", "gte"},
 };

@@ -47,6 +47,12 @@ Result<> check_keys(const std::vector<std::string>& keys, const TableDef& table)
                   .with("column", std::string(shortened(*twice))));
 }
 
+Result<> check_no_cursor(const Select& select, std::string_view backend) {
+  if (!select.cursor) return {};
+  return fail(Code::feature_not_supported, "There are no pages by cursor on " + std::string(backend),
+              "Use limit and offset, or current_page and page_size");
+}
+
 Result<> check_operands(const Predicate& predicate) {
   const OpRow& row = operator_row(predicate.op);
   const std::size_t wanted = row.arity == Arity::two ? 2 : 1;

@@ -18,6 +18,9 @@ bool is_star(const Output& output, const TableDef& table, NameRules rules);
 /// Refuses rows without keys, and two of one name.
 Result<> check_keys(const std::vector<std::string>& keys, const TableDef& table);
 
+/// Refuses pages by cursor, for the languages that have none yet.
+Result<> check_no_cursor(const Select& select, std::string_view backend);
+
 /// How many operands the predicate's operator takes; invalid_condition if they are others.
 Result<> check_operands(const Predicate& predicate);
 /// Refuses what has no answer: a comparison with null by another operator than eq, neq and isdistinct.

@@ -253,6 +253,7 @@ Result<> RestPrinter::add_order(const std::vector<OrderBy>& order, bool by_key) 
 }
 
 Result<RestRequest> RestPrinter::print(const Select& select) {
+  ATHENA_TRY_VOID(check_no_cursor(select, "supabase"));
   ATHENA_TRY_VOID(begin(select.from, "GET"));
   ATHENA_TRY_VOID(add_select(select.columns, true));
   ATHENA_TRY_VOID(add_where(select.where, std::nullopt));

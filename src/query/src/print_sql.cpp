@@ -4,6 +4,7 @@
 
 #include <athena/base/text.h>
 
+#include "outputs.h"
 #include "printer.h"
 
 namespace athena::query {
@@ -37,10 +38,10 @@ Result<> check_d1_sizes(const Printed& printed) {
   }
   for (const Param& param : printed.params) {
     if (param.text.size() <= kMaxD1ValueBytes) continue;
-    return fail(Code::limit_exceeded,
-                "A value is " + std::to_string(param.text.size()) + " bytes long, d1 takes " +
-                    std::to_string(kMaxD1ValueBytes),
-                "Rows that are inserted together are one value: send fewer rows at a time");
+    return fail(
+        Code::limit_exceeded,
+        "A value is " + std::to_string(param.text.size()) + " bytes long, d1 takes " + std::to_string(kMaxD1ValueBytes),
+        "Rows that are inserted together are one value: send fewer rows at a time");
   }
   return {};
 }
@@ -89,11 +90,11 @@ Result<> Printer::begin(const Table& table) {
 Result<Printed> Printer::finish() {
   const std::size_t most = most_params(options_.flavor);
   if (out_.params.size() > most) {
-    return fail(Code::limit_exceeded,
-                "The statement has " + std::to_string(out_.params.size()) + " values, the database takes " +
-                    std::to_string(most),
-                is_d1() ? "Use fewer conditions, or `in` with a list: a list is one value"
-                        : "Send fewer rows at a time");
+    return fail(
+        Code::limit_exceeded,
+        "The statement has " + std::to_string(out_.params.size()) + " values, the database takes " +
+            std::to_string(most),
+        is_d1() ? "Use fewer conditions, or `in` with a list: a list is one value" : "Send fewer rows at a time");
   }
   if (is_d1()) ATHENA_TRY_VOID(check_d1_sizes(out_));
   return std::move(out_);
@@ -173,6 +174,7 @@ void Printer::append_key_order() {
 }
 
 Result<Printed> Printer::print(const Select& select) {
+  ATHENA_TRY_VOID(check_no_cursor(select, is_postgres() ? "postgresql" : "sqlite"));
   ATHENA_TRY_VOID(begin(select.from));
   sql() += "SELECT ";
   ATHENA_TRY_VOID(append_outputs(select.columns));

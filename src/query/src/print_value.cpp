@@ -251,7 +251,8 @@ Result<Param> to_param(const Scalar& value, const ValueType& type, Flavor flavor
 Result<Param> to_list_param(std::span<const Scalar> values, const ValueType& type, Flavor flavor) {
   const bool postgres = flavor == Flavor::postgres;
   if (!postgres && type.type == TypeClass::bytes) {
-    return fail(Error(Code::invalid_value, "Column " + quoted(type.column) + " holds bytes: a list of them cannot be told",
+    return fail(Error(Code::invalid_value,
+                      "Column " + quoted(type.column) + " holds bytes: a list of them cannot be told",
                       "Use eq, joined by or")
                     .with("column", std::string(type.column)));
   }

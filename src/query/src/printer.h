@@ -70,7 +70,8 @@ class Printer {
   Result<> append_returning(const std::vector<Output>& outputs);
   Result<> append_outputs(const std::vector<Output>& outputs);
   Result<> append_output(const Output& output);
-  /// One column of the answer, once its key is known. D1: as a value that JavaScript does not round, with a name of ours.
+  /// One column of the answer, once its key is known. D1: as a value that JavaScript does not round, with a name of
+  /// ours.
   void append_answer(std::string_view expression, TypeClass type);
   void append_all_columns();
 

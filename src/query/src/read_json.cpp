@@ -20,6 +20,14 @@ Result<> read_paging(const Fields& fields, const ReadOptions& options, Select& s
   return apply_paging(paging, options, select);
 }
 
+/// true asks for a cursor, a text continues from one, false and "" ask for none.
+Result<std::optional<std::string>> read_cursor(const json::Value& value) {
+  if (!given(value)) return std::nullopt;
+  if (value.is_bool()) return value.as_bool() ? std::optional(std::string()) : std::nullopt;
+  ATHENA_TRY(auto text, read_text(value, "cursor"));
+  return text.empty() ? std::nullopt : std::optional(std::move(text));
+}
+
 Result<Count> read_count_field(const json::Value& value) {
   if (!given(value)) return Count::none;
   if (value.is_bool()) return value.as_bool() ? Count::exact : Count::none;
@@ -189,6 +197,8 @@ Result<FetchRequest> read_fetch(const json::Value& body, const ReadOptions& opti
   ATHENA_TRY(request.select.where, read_conditions(fields.conditions, options));
   ATHENA_TRY(request.select.order, read_order(fields, options));
   ATHENA_TRY_VOID(read_paging(fields, options, request.select));
+  ATHENA_TRY(request.select.cursor, read_cursor(fields.cursor));
+  ATHENA_TRY(request.select.allow_filtering, read_flag(fields.allow_filtering, "allow_filtering"));
   ATHENA_TRY(request.count, read_count_field(fields.count));
   ATHENA_TRY(request.head, read_flag(fields.head, "head"));
   ATHENA_TRY(request.strip_nulls, read_strip_nulls(fields.strip_nulls));

@@ -11,6 +11,7 @@ namespace {
 struct Parameters {
   std::string_view table, schema, columns, limit, offset, current_page, page_size, order, count, head, strip_nulls;
   std::string_view group_by, time_granularity, aggregation_column, aggregation_strategy, aggregation_dedup, rows;
+  std::string_view cursor, allow_filtering;
   bool has_strip_nulls = false;
   std::vector<std::string_view> eq_columns, eq_values;
 };
@@ -37,6 +38,8 @@ Result<Parameters> sort_out(const std::vector<std::pair<std::string, std::string
       {"order_by", &Parameters::order},
       {"count", &Parameters::count},
       {"head", &Parameters::head},
+      {"cursor", &Parameters::cursor},
+      {"allow_filtering", &Parameters::allow_filtering},
       {"strip_nulls", &Parameters::strip_nulls},
       {"group_by", &Parameters::group_by},
       {"time_granularity", &Parameters::time_granularity},
@@ -127,6 +130,9 @@ Result<FetchRequest> read_fetch_url(const std::vector<std::pair<std::string, std
     ATHENA_TRY(request.count, read_count(sorted.count));
   }
   ATHENA_TRY(request.head, read_flag_text(sorted.head, "head", false));
+  ATHENA_TRY(request.select.allow_filtering, read_flag_text(sorted.allow_filtering, "allow_filtering", false));
+  const bool no_cursor = sorted.cursor.empty() || sorted.cursor == "false";
+  if (!no_cursor) request.select.cursor = sorted.cursor == "true" ? std::string_view() : sorted.cursor;
   request.has_strip_nulls_field = sorted.has_strip_nulls;
   if (!sorted.strip_nulls.empty()) {
     ATHENA_TRY(request.strip_nulls, read_flag_text(sorted.strip_nulls, "strip_nulls", false));

@@ -205,16 +205,16 @@ Result<sqlite::Description> D1Backend::describe(const std::string& text, bool re
   Result<sqlite::Description> described = replica ? replica->describe(text, read_only) : unknown_text();
   if (described || !only_the_database_knows(described.error().code)) return described;
   if (!read_only) return unknown_text();
-  return fail(Error(Code::read_only_violation, "It cannot be told that the statement only reads",
-                    "Send it without read_only")
-                  .logged(described.error().error));
+  return fail(
+      Error(Code::read_only_violation, "It cannot be told that the statement only reads", "Send it without read_only")
+          .logged(described.error().error));
 }
 
 Async<D1Backend::Stream> D1Backend::execute(Native native, Call call) {
   ATHENA_CO_TRY_VOID(admit(call, false));
   if (!native.schema_name.empty() && !text::iequals(native.schema_name, "main")) {
-    co_return fail(Error(Code::undefined_object, "A D1 database has the one schema 'main'")
-                       .with("schema", native.schema_name));
+    co_return fail(
+        Error(Code::undefined_object, "A D1 database has the one schema 'main'").with("schema", native.schema_name));
   }
   ATHENA_CO_TRY_VOID(co_await tables_.get(call));
   ATHENA_CO_TRY(const sqlite::Description described, describe(native.text, call.read_only || target_.read_only));
@@ -282,8 +282,8 @@ Async<SchemaFollower::SchemaPtr> D1Backend::load_schema(Call call) {
   ATHENA_CO_TRY(const std::shared_ptr<const sqlite::Replica> replica, sqlite::Replica::build(std::move(rows)));
   shared_->publish(replica);
   for (const std::string& name : replica->left_out()) {
-    runtime_.observer.observe(
-        {driver::Event::Kind::schema_load_failed, proxy_.masked(), "'" + name + "' is written in an SQL that is not known here"});
+    runtime_.observer.observe({driver::Event::Kind::schema_load_failed, proxy_.masked(),
+                               "'" + name + "' is written in an SQL that is not known here"});
   }
   co_return replica->schema();
 }

@@ -81,8 +81,9 @@ TEST_F(D1, carries_mode_and_bookmark_there_and_back) {
   proxy_.will(ScriptedProxy::answer(200, kOne));
   ASSERT_TRUE(query(ids(), with));
   EXPECT_EQ(session.reached, "b-9");
-  proxy_.will(ScriptedProxy::answer(400, R"({"message":"D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT"})",
-                                    "x-athena-d1-bookmark: of-a-failure\r\n"));
+  proxy_.will(
+      ScriptedProxy::answer(400, R"({"message":"D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT"})",
+                            "x-athena-d1-bookmark: of-a-failure\r\n"));
   EXPECT_FALSE(query(insert_one(), with));
   EXPECT_EQ(session.reached, "of-a-failure");
 }
@@ -164,8 +165,8 @@ TEST_F(D1, waits_as_long_as_it_is_told) {
 }
 
 TEST_F(D1, says_that_a_strange_answer_is_none) {
-  for (const char* body : {"<html>hello</html>", "[]", "{}", R"({"rows":[{"c0":1})", R"({"rows":[7]})", R"({"rows":[{}]})",
-                           R"({"rows":[{"c0":1}{"c0":2}]})", R"({"rows":"x"})"}) {
+  for (const char* body : {"<html>hello</html>", "[]", "{}", R"({"rows":[{"c0":1})", R"({"rows":[7]})",
+                           R"({"rows":[{}]})", R"({"rows":[{"c0":1}{"c0":2}]})", R"({"rows":"x"})"}) {
     const std::size_t before = statements();
     proxy_.will(ScriptedProxy::answer(200, body));
     const auto read = query(ids());
@@ -175,7 +176,8 @@ TEST_F(D1, says_that_a_strange_answer_is_none) {
   }
   proxy_.will(ScriptedProxy::answer(200, "<html>hello</html>"));
   EXPECT_EQ(query(insert_one()).error().code, Code::write_outcome_unknown);
-  proxy_.will(ScriptedProxy::answer(200, R"({"success":false,"error":"D1_ERROR: near \"x\": syntax error: SQLITE_ERROR"})"));
+  proxy_.will(
+      ScriptedProxy::answer(200, R"({"success":false,"error":"D1_ERROR: near \"x\": syntax error: SQLITE_ERROR"})"));
   EXPECT_EQ(sql("SELECT 1").error().code, Code::syntax_error);
 }
 
@@ -260,8 +262,10 @@ TEST_F(D1, judges_raw_sql_before_it_is_sent) {
 }
 
 TEST_F(D1, gives_raw_sql_its_columns_and_types) {
-  proxy_.will(ScriptedProxy::answer(200, R"({"rows":[{"data":{"__athena_blob_hex":"00ff"},"n":7}],"columns":["data","n"],"meta":{}})"));
-  const auto answer = sql("SELECT data, 3 + 4 AS n FROM users WHERE email = $2 AND score = $1", {number("1"), std::string("a")});
+  proxy_.will(ScriptedProxy::answer(
+      200, R"({"rows":[{"data":{"__athena_blob_hex":"00ff"},"n":7}],"columns":["data","n"],"meta":{}})"));
+  const auto answer =
+      sql("SELECT data, 3 + 4 AS n FROM users WHERE email = $2 AND score = $1", {number("1"), std::string("a")});
   ASSERT_TRUE(answer) << why(answer);
   EXPECT_THAT(answer->rows, ElementsAre(ElementsAre("\"\\\\x00ff\"", "7")));
   EXPECT_THAT(proxy_.bodies()[0], HasSubstr(R"("params":["a",1])"));

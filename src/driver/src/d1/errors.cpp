@@ -40,8 +40,8 @@ constexpr SentenceRow kSentences[] = {
     {"Network connection lost", Code::database_unavailable, "The connection to the database was lost", "", unknown},
     {"Cannot resolve D1 DB", Code::database_unavailable, "The database cannot be found for the moment", "", not_run},
     {"object to be reset", Code::database_unavailable, "The database was reset while the statement ran", "", unknown},
-    {"reset because its code was updated", Code::database_unavailable,
-     "The database was reset while the statement ran", "", unknown},
+    {"reset because its code was updated", Code::database_unavailable, "The database was reset while the statement ran",
+     "", unknown},
     {"storage operation exceeded timeout", Code::statement_timeout, "The statement took longer than d1 allows", "",
      unknown},
     {"statement too long", Code::limit_exceeded, "The statement is longer than d1 takes", "", refused},
@@ -66,7 +66,8 @@ std::optional<SqliteText> read_sqlite(std::string_view text) {
   const std::size_t extended = names.find(kExtended);
   std::optional<int> code;
   if (extended != std::string_view::npos && names.ends_with(')')) {
-    code = sqlite::result_code(names.substr(extended + kExtended.size(), names.size() - extended - kExtended.size() - 1));
+    code =
+        sqlite::result_code(names.substr(extended + kExtended.size(), names.size() - extended - kExtended.size() - 1));
   }
   if (!code) code = sqlite::result_code(names.substr(0, extended));
   if (!code) return std::nullopt;
@@ -140,9 +141,9 @@ Failure classify(int status, std::string_view said, const CallerText& text) {
     return {Error(row->code, std::string(row->text), std::string(row->hint)), row->effect};
   }
   if (status >= 500) {
-    return {Error(Code::database_unavailable,
-                  "Cloudflare D1 proxy request failed with status " + std::to_string(status)),
-            unknown};
+    return {
+        Error(Code::database_unavailable, "Cloudflare D1 proxy request failed with status " + std::to_string(status)),
+        unknown};
   }
   if (status >= 400 && text.is_caller_sql && said.starts_with("D1_")) {
     return {Error(Code::unsupported_statement, "d1 refuses the statement: " + std::string(said.substr(0, kMostText))),

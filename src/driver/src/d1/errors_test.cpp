@@ -23,7 +23,9 @@ std::string field(const Error& error, std::string_view name) {
 
 TEST(D1Errors, of_sqlite_are_sqlites) {
   const Failure unique = failure(
-      400, message("D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)"));
+      400,
+      message(
+          "D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)"));
   EXPECT_EQ(unique.error.code, Code::unique_violation);
   EXPECT_EQ(unique.effect, Effect::refused);
   EXPECT_EQ(field(unique.error, "column"), "email");
@@ -50,8 +52,9 @@ TEST(D1Errors, tell_where_in_the_callers_text) {
 }
 
 TEST(D1Errors, of_transactions_say_what_to_do) {
-  const Failure begin = failure(
-      400, message("D1_ERROR: To execute a transaction, please use the state.storage.transaction() or …"), {true, "begin"});
+  const Failure begin =
+      failure(400, message("D1_ERROR: To execute a transaction, please use the state.storage.transaction() or …"),
+              {true, "begin"});
   EXPECT_EQ(begin.error.code, Code::unsupported_statement);
   EXPECT_EQ(begin.effect, Effect::refused);
 }

@@ -55,7 +55,9 @@ class LiveD1 : public BackendFixture {
     select.stable_pages = true;
     return select;
   }
-  std::uint64_t rows() { return wait_for(backend_->count(select_from(table_), query::Count::exact, call())).value_or(999); }
+  std::uint64_t rows() {
+    return wait_for(backend_->count(select_from(table_), query::Count::exact, call())).value_or(999);
+  }
 
   std::string table_;
 };
@@ -102,7 +104,8 @@ TEST_F(LiveD1, keeps_every_value_as_it_was) {
 TEST_F(LiveD1, inserts_many_rows_or_none) {
   std::vector<query::Row> many;
   for (int i = 1; i <= 400; ++i) {
-    query::Row row = {{"id", number(std::to_string(i))}, {"name", "n" + std::to_string(i)}, {"raw", std::string("\\x0a")}};
+    query::Row row = {
+        {"id", number(std::to_string(i))}, {"name", "n" + std::to_string(i)}, {"raw", std::string("\\x0a")}};
     if (i % 2) row.emplace_back("big", number("9007199254740993"));
     if (i % 3) row.emplace_back("flag", false);
     many.push_back(std::move(row));
@@ -129,7 +132,8 @@ TEST_F(LiveD1, inserts_many_rows_or_none) {
 }
 
 TEST_F(LiveD1, minds_the_case_in_like_alone) {
-  ASSERT_TRUE(insert({{{"name", std::string("Abc")}}, {{"name", std::string("abd")}}, {{"name", std::string("a_%[*")}}}));
+  ASSERT_TRUE(
+      insert({{{"name", std::string("Abc")}}, {{"name", std::string("abd")}}, {{"name", std::string("a_%[*")}}}));
   const auto matching = [&](query::Op op, std::string pattern) {
     query::Select select = all();
     query::Predicate like{.column = {.name = "name", .path = {}}, .op = op, .operands = {std::move(pattern)}};
@@ -144,8 +148,8 @@ TEST_F(LiveD1, minds_the_case_in_like_alone) {
   EXPECT_EQ(matching(query::Op::like, "a\\_\\%[*"), 1U);
   EXPECT_EQ(matching(query::Op::starts_with, "a_%["), 1U);
   query::Select select = all();
-  select.where.terms.emplace_back(
-      query::Predicate{.column = {.name = "name", .path = {}}, .op = query::Op::like, .operands = {std::string(60, 'x')}});
+  select.where.terms.emplace_back(query::Predicate{
+      .column = {.name = "name", .path = {}}, .op = query::Op::like, .operands = {std::string(60, 'x')}});
   EXPECT_EQ(query(std::move(select)).error().code, Code::limit_exceeded);
 }
 

@@ -33,7 +33,10 @@ std::vector<std::string> texts_of(std::string_view rows) {
 }
 
 TEST(D1ProxyRequest, has_the_names_of_the_protocol) {
-  EXPECT_EQ(request_body({.sql = "select \"a\"", .params = "1,\"x\"", .binding = "DB", .session_mode = "first-primary",
+  EXPECT_EQ(request_body({.sql = "select \"a\"",
+                          .params = "1,\"x\"",
+                          .binding = "DB",
+                          .session_mode = "first-primary",
                           .bookmark = "b-1"}),
             R"({"query":"select \"a\"","params":[1,"x"],"databaseBinding":"DB","sessionMode":"first-primary",)"
             R"("bookmark":"b-1"})");
@@ -43,8 +46,12 @@ TEST(D1ProxyRequest, has_the_names_of_the_protocol) {
 
 TEST(D1ProxyRequest, sends_values_that_javascript_keeps) {
   using query::ParamKind;
-  const query::Param params[] = {{ParamKind::null, ""},       {ParamKind::text, "a\"b"},   {ParamKind::boolean, "true"},
-                                 {ParamKind::boolean, "false"}, {ParamKind::real, ".5"}, {ParamKind::real, "+1e3"},
+  const query::Param params[] = {{ParamKind::null, ""},
+                                 {ParamKind::text, "a\"b"},
+                                 {ParamKind::boolean, "true"},
+                                 {ParamKind::boolean, "false"},
+                                 {ParamKind::real, ".5"},
+                                 {ParamKind::real, "+1e3"},
                                  {ParamKind::integer, "9223372036854775807"}};
   EXPECT_EQ(printed_params(params).value(), R"(null,"a\"b",1,0,0.5,1000,"9223372036854775807")");
   const query::Param large[] = {{ParamKind::real, "1e400"}};
@@ -52,9 +59,13 @@ TEST(D1ProxyRequest, sends_values_that_javascript_keeps) {
 }
 
 TEST(D1ProxyRequest, orders_values_by_their_numbers) {
-  const query::Scalar params[] = {query::Number{"9007199254740993"}, std::string("two"), true,
-                                  query::JsonText{"[1]"}, query::Number{"9007199254740991"},
-                                  query::Number{"0.1234567890123456789"}, std::monostate()};
+  const query::Scalar params[] = {query::Number{"9007199254740993"},
+                                  std::string("two"),
+                                  true,
+                                  query::JsonText{"[1]"},
+                                  query::Number{"9007199254740991"},
+                                  query::Number{"0.1234567890123456789"},
+                                  std::monostate()};
   EXPECT_EQ(native_params(params, {}).value(),
             R"("9007199254740993","two",1,"[1]",9007199254740991,"0.1234567890123456789",null)");
   const std::size_t numbers[] = {2, 1, 2, 3, 4, 5, 6, 7};
@@ -97,7 +108,8 @@ TEST(D1ProxyReply, is_no_success_because_its_status_is_one) {
             Code::undefined_table);
   EXPECT_EQ(refusal("[]").code, Code::database_error);
   EXPECT_EQ(refusal(R"({"rows":{"a":1}})").code, Code::database_error);
-  for (const char* body : {"", "<html>", "{\"rows\":[", "{\"rows\":[{]}", "{\"rows\":[}", "{\"rows\":[]", "null", "{\"rows\""}) {
+  for (const char* body :
+       {"", "<html>", "{\"rows\":[", "{\"rows\":[{]}", "{\"rows\":[}", "{\"rows\":[]", "null", "{\"rows\""}) {
     EXPECT_THAT(refusal(body).error, HasSubstr("Cloudflare D1 proxy returned invalid JSON")) << body;
   }
 }

@@ -23,7 +23,7 @@ namespace athena::driver::d1 {
 class ScriptedProxy {
  public:
   struct Step {
-    std::string bytes;   ///< sent as they are
+    std::string bytes;  ///< sent as they are
     enum class Then { keep, close, reset, stall } then = Then::keep;
   };
   static Step answer(int status, std::string_view body, std::string_view headers = "") {
@@ -86,7 +86,8 @@ class ScriptedProxy {
   }
 
  private:
-  static constexpr std::string_view kTables = R"-({"rows":[{"type":"table","name":"users","sql":)-"
+  static constexpr std::string_view kTables =
+      R"-({"rows":[{"type":"table","name":"users","sql":)-"
       R"-("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, score INTEGER, data BLOB)"}],)-"
       R"-("columns":["type","name","sql"],"meta":{}})-";
 

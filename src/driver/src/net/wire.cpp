@@ -39,6 +39,34 @@ Wire::Wire(Executor executor, int fd, ssl_st* tls) : socket_(executor), tls_(tls
   if (error) ::close(own);
 }
 
+Wire::Wire(Executor executor, int fd) : socket_(executor), tls_(nullptr) {
+  boost::system::error_code error;
+  socket_.assign(asio::generic::stream_protocol(family_of(fd), 0), fd, error);
+  if (error) ::close(fd);
+}
+
+Async<> Wire::start_tls(const std::string& host, bool verifies) {
+  ATHENA_CO_TRY(own_tls_, begin_tls(socket_.native_handle(), host, verifies));
+  for (;;) {
+    if (!socket_.is_open()) co_return lost("closed");
+    switch (tls_handshake(own_tls_.get()).kind) {
+      case TlsOutcome::Kind::done:
+        tls_ = own_tls_.get();
+        co_return Result<>();
+      case TlsOutcome::Kind::want_read:
+        ATHENA_CO_TRY_VOID(co_await wait(Socket::wait_read));
+        break;
+      case TlsOutcome::Kind::want_write:
+        ATHENA_CO_TRY_VOID(co_await wait(Socket::wait_write));
+        break;
+      case TlsOutcome::Kind::closed:
+      case TlsOutcome::Kind::broken:
+        co_return fail(Error(Code::connection_error, "No secure connection to the database could be made")
+                           .logged(tls_failure(own_tls_.get())));
+    }
+  }
+}
+
 Async<std::size_t> Wire::read_some(char* into, std::size_t bytes) {
   if (tls_) co_return co_await read_tls(into, bytes);
   boost::system::error_code error;

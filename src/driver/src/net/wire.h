@@ -8,16 +8,21 @@
 
 #include <athena/base/async.h>
 
-struct ssl_st;
+#include "net/tls.h"
 
 namespace athena::driver {
 
-/// Bytes to and from the server, over the socket that libpq opened, through its TLS session if there is one.
+/// Bytes to and from the server, over a socket that libpq or dial() opened, through its TLS session if there is one.
 /// One reader and one writer at a time. Every error is connection_error: the connection is of no more use.
 class Wire {
  public:
   /// Owns a duplicate of `fd`. `tls` is borrowed from libpq, null: none.
   Wire(Executor executor, int fd, ssl_st* tls);
+  /// Owns `fd`, which is connected.
+  Wire(Executor executor, int fd);
+
+  /// Begins TLS as the server's client, see begin_tls().
+  Async<> start_tls(const std::string& host, bool verifies);
 
   /// At least one byte, as soon as there are any.
   Async<std::size_t> read_some(char* into, std::size_t bytes);
@@ -41,6 +46,7 @@ class Wire {
   Async<> wait(Socket::wait_type what);
 
   Socket socket_;
+  TlsSession own_tls_;
   ssl_st* tls_;
   bool tls_write_wants_read_ = false;
 };

@@ -8,7 +8,6 @@
 #include <thread>
 
 #include <athena/base/async.h>
-#include <athena/base/cancellation.h>
 #include <athena/base/clock.h>
 
 #include "cancelled.h"

@@ -1,8 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include <athena/base/result.h>
+#include <athena/query/schema.h>
 
 namespace athena::driver::scylla {
 
@@ -40,12 +46,32 @@ enum class CqlKind : std::uint16_t {
 /// A type with everything within it.
 struct CqlType {
   CqlKind kind = CqlKind::custom;
-  std::vector<CqlType> elements;    ///< list, set, vector: one; map: key, value; tuple: each; udt: each field's
-  std::vector<std::string> fields;  ///< udt: their names
-  std::string keyspace, name;       ///< udt; custom: name is the class
-  std::uint32_t dimension = 0;      ///< vector
+  std::vector<CqlType> elements{};    ///< list, set, vector: one; map: key, value; tuple: each; udt: each field's
+  std::vector<std::string> fields{};  ///< udt: their names
+  std::string keyspace{}, name{};     ///< udt; custom: name is the class
+  std::uint32_t dimension = 0;        ///< vector
 
   bool operator==(const CqlType&) const = default;
 };
+
+constexpr std::size_t kMaxTypeDepth = 32;        ///< of types within each other
+constexpr std::size_t kMaxTypeNodes = 4'096;     ///< of one tree, user-defined types unfolded
+constexpr std::uint32_t kMaxDimension = 65'536;  ///< of a vector
+
+/// The definition of a user-defined type by its name, or null: unknown. Called while a name is parsed.
+using UdtLookup = std::function<const CqlType*(std::string_view name)>;
+
+/// `map<text, frozen<list<int>>>`, `vector<float, 3>`, `"MyType"`, as system_schema spells types; `frozen` is read
+/// over. A name that `lookup` does not know becomes a custom type of that name. Errors: internal_error for a text that
+/// is malformed or has no bounds.
+Result<CqlType> parse_cql_type(std::string_view text, const UdtLookup& lookup);
+/// The class names of the protocol: `org.apache.cassandra.db.marshal.VectorType(…FloatType , 3)`. A class that is not
+/// known stays custom. Errors as above.
+Result<CqlType> parse_class_name(std::string_view text);
+
+/// As parse_cql_type reads it.
+std::string to_string(const CqlType& type);
+/// What it means to the encoder and the binder: collections, vectors, tuples and UDTs are json.
+query::TypeClass type_class(const CqlType& type) noexcept;
 
 }  // namespace athena::driver::scylla

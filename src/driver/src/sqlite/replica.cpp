@@ -18,12 +18,28 @@ constexpr seconds kBuildTime{5};
 /// Functions that a newer SQLite has, and that indexes, checks and generated columns may call. They are only ever
 /// compiled, never run: nothing is in the tables.
 constexpr const char* kNewerFunctions[] = {
-    "concat",       "concat_ws",     "if",           "json_error_position", "json_array_insert", "json_pretty",
-    "jsonb",        "jsonb_array",   "jsonb_extract", "jsonb_insert",       "jsonb_object",      "jsonb_patch",
-    "jsonb_remove", "jsonb_replace", "jsonb_set",    "octet_length",        "timediff",          "unhex",
-    "unistr",       "unistr_quote",
+    "concat",
+    "concat_ws",
+    "if",
+    "json_error_position",
+    "json_array_insert",
+    "json_pretty",
+    "jsonb",
+    "jsonb_array",
+    "jsonb_extract",
+    "jsonb_insert",
+    "jsonb_object",
+    "jsonb_patch",
+    "jsonb_remove",
+    "jsonb_replace",
+    "jsonb_set",
+    "octet_length",
+    "timediff",
+    "unhex",
+    "unistr",
+    "unistr_quote",
 };
-constexpr const char* kNewerAggregates[] = {"jsonb_group_array", "jsonb_group_object", "median", "percentile",
+constexpr const char* kNewerAggregates[] = {"jsonb_group_array", "jsonb_group_object", "median",    "percentile",
                                             "percentile_cont",   "percentile_disc",    "string_agg"};
 
 void never_called(sqlite3_context* context, int, sqlite3_value**) {

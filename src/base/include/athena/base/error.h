@@ -43,6 +43,7 @@ enum class Code : std::uint16_t {
   too_many_affected = 127,
   nothing_matched = 128,
   read_only_violation = 129,
+  unindexed_filter = 130,
   // 2xx: the caller
   admin_not_configured = 201,
   invalid_admin_key = 202,

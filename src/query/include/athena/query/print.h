@@ -33,10 +33,10 @@ struct Param {
 struct Printed {
   std::string sql;
   std::vector<Param> params;
-  std::vector<std::string> keys;     ///< key of each column of the answer, in order
-  std::vector<TypeClass> types;      ///< and its type (other: whatever the database says)
-  const TableDef* table = nullptr;   ///< points into the schema that was given
-  bool is_keyed = false;             ///< equality on a whole unique key: at most one row
+  std::vector<std::string> keys;    ///< key of each column of the answer, in order
+  std::vector<TypeClass> types;     ///< and its type (other: whatever the database says)
+  const TableDef* table = nullptr;  ///< points into the schema that was given
+  bool is_keyed = false;            ///< equality on a whole unique key: at most one row
 };
 
 struct PrintOptions {
@@ -54,7 +54,7 @@ Result<Printed> to_sql(const Statement& statement, const Schema& schema, const P
 /// `SELECT count(*) …` for the filter of `select` (its limit and order do not count).
 Result<Printed> to_count_sql(const Select& select, const Schema& schema, const PrintOptions& options);
 
-/// `name` between double quotes, inner ones doubled: both flavours. For names out of the schema only.
+/// `name` between double quotes, inner ones doubled: SQL and CQL alike. For names out of the schema only.
 void append_identifier(std::string& sql, std::string_view name);
 
 }  // namespace athena::query

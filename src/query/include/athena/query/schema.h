@@ -30,6 +30,19 @@ enum class TypeClass : std::uint8_t {
   other
 };
 
+/// What an index lets a column be asked for, beside the keys (CQL only).
+struct IndexUses {
+  bool equal = false;     ///< `=` (a secondary index, SAI, SASI)
+  bool range = false;     ///< `<`, `<=`, `>`, `>=`
+  bool prefix = false;    ///< LIKE 'x%', case-sensitive
+  bool like = false;      ///< LIKE '%x', '%x%', 'x' besides
+  bool values = false;    ///< CONTAINS: values of a collection
+  bool keys = false;      ///< CONTAINS KEY
+  bool entries = false;   ///< m[k] = v
+  bool combines = false;  ///< with other indexes in one statement (SAI)
+  bool operator==(const IndexUses&) const = default;
+};
+
 struct ColumnDef {
   std::string name;
   std::string type_name;  ///< as the database spells it: "timestamp with time zone", "VARCHAR(20)"
@@ -40,6 +53,9 @@ struct ColumnDef {
   std::string default_expression;
   std::uint32_t type_oid = 0;              ///< PostgreSQL only
   std::uint32_t sql_at = 0, sql_size = 0;  ///< where `t."name"` stands in TableDef::all_columns_sql: made by Schema
+  bool is_static = false;                  ///< CQL: one value for the whole partition
+  bool descending = false;                 ///< CQL: a clustering column that is kept from high to low
+  IndexUses index;                         ///< CQL
 };
 
 struct UniqueKey {
@@ -62,6 +78,7 @@ struct TableDef {
   std::vector<ColumnDef> columns;          ///< in the table's order
   std::vector<std::uint32_t> primary_key;  ///< indexes into columns; empty: none
   std::vector<UniqueKey> unique_keys;      ///< without the primary key
+  std::uint32_t partition_columns = 0;     ///< CQL: so many at the front of primary_key choose the partition
   double estimated_rows = -1;              ///< -1: unknown
   std::uint32_t average_row_bytes = 0;     ///< 0: unknown
   bool has_triggers = false;

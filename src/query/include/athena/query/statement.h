@@ -86,6 +86,10 @@ struct Select {
   std::optional<std::uint64_t> limit;
   std::uint64_t offset = 0;
   bool stable_pages = false;  ///< order by the primary key when no order is given
+  /// CQL: the filter may read more rows than it gives. Elsewhere every filter may, and this changes nothing.
+  bool allow_filtering = false;
+  /// Pages by cursor (contract 3.6): empty asks for one, a text goes on where the `next_cursor` that it was ended.
+  std::optional<std::string> cursor;
 };
 
 /// A row to write: column and value, in the caller's order.
@@ -112,7 +116,7 @@ struct Update {
   std::optional<Scalar> resource_id;  ///< AND the table's id column equals it
   std::string id_column;              ///< from table_id_map.yaml; empty: the single-column primary key
   std::vector<Output> returning;
-  std::vector<OrderBy> order;              ///< of the returned rows
+  std::vector<OrderBy> order;  ///< of the returned rows
   std::optional<std::uint64_t> max_affected;
 };
 
