@@ -18,13 +18,13 @@ constexpr std::string_view kWords[] = {
     "OR", "ORDER", "REAL", "RETURNING", "SELECT", "SET", "TEXT", "THEN", "TRUE", "UNKNOWN", "UPDATE", "VALUES", "WHEN",
     "WHERE", "WITH",
     // functions, types and our own two names
-    "abs", "count", "date", "iif", "json", "json_each", "json_extract", "json_type", "lower", "phraseto_tsquery", "plainto_tsquery",
-    "strftime", "t", "time", "to_tsquery", "to_tsvector", "u", "value", "websearch_to_tsquery", "bigint", "boolean",
-    "bytea", "char", "cidr", "double", "inet", "integer", "interval", "jsonb", "money", "name", "numeric", "oid",
-    "precision", "real", "smallint", "text", "timestamp", "timestamptz", "timetz", "tsvector", "uuid", "varchar",
-    "xml", "typeof", "unhex", "7976931348623157e308"};
-constexpr std::string_view kLiterals[] = {"'integer'", "'object'", "'true'", "'false'", "'\\'", "'%Y-%m-%dT%H:%M:%S'",
-                                          "'%Y-%m-%dT%H:%M:%S+00:00'"};
+    "abs", "count", "date", "iif", "json", "json_each", "json_extract", "json_type", "lower", "phraseto_tsquery",
+    "plainto_tsquery", "strftime", "t", "time", "to_tsquery", "to_tsvector", "u", "value", "websearch_to_tsquery",
+    "bigint", "boolean", "bytea", "char", "cidr", "double", "inet", "integer", "interval", "jsonb", "money", "name",
+    "numeric", "oid", "precision", "real", "smallint", "text", "timestamp", "timestamptz", "timetz", "tsvector", "uuid",
+    "varchar", "xml", "typeof", "unhex", "7976931348623157e308"};
+constexpr std::string_view kLiterals[] = {
+    "'integer'", "'object'", "'true'", "'false'", "'\\'", "'%Y-%m-%dT%H:%M:%S'", "'%Y-%m-%dT%H:%M:%S+00:00'"};
 constexpr std::string_view kPunctuation = "(),.*=<>!~@&|^-+:[] ";
 
 bool is_word_char(char c) noexcept {

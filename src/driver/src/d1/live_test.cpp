@@ -149,7 +149,7 @@ TEST_F(LiveD1, minds_the_case_in_like_alone) {
   EXPECT_EQ(matching(query::Op::starts_with, "a_%["), 1U);
   query::Select select = all();
   select.where.terms.emplace_back(query::Predicate{
-      .column = {.name = "name", .path = {}}, .op = query::Op::like, .operands = {std::string(60, 'x')}});
+      .column = {.name = "name", .path = {}}, .op = query::Op::like, .operands = {"%" + std::string(60, 'x')}});
   EXPECT_EQ(query(std::move(select)).error().code, Code::limit_exceeded);
 }
 

@@ -12,9 +12,9 @@
 namespace athena::query {
 
 /// d1 is SQLite behind Cloudflare's proxy: 100 parameters, 100 KB of SQL, no settings of a connection, and numbers that
-/// pass through JavaScript, where an integer beyond 2^53 would be rounded. Parameters therefore say in SQL what they are
-/// (integers travel as digits, bytes as hex digits), large integers come back as text, and the columns of the answer are
-/// called c0, c1 … so that no name of theirs means something to JavaScript.
+/// pass through JavaScript, where an integer beyond 2^53 would be rounded. Parameters therefore say in SQL what they
+/// are (integers travel as digits, bytes as hex digits), large integers come back as text, and the columns of the
+/// answer are called c0, c1 … so that no name of theirs means something to JavaScript.
 enum class Flavor : std::uint8_t { postgres, sqlite, d1 };
 /// "postgresql", "sqlite", "d1": for errors.
 std::string_view to_string(Flavor flavor) noexcept;
@@ -47,8 +47,8 @@ struct PrintOptions {
 /// Looks every name up in `schema` and prints. Errors: undefined_table, undefined_column, unsupported_operator,
 /// invalid_value, no_id_column, ambiguous_conflict_target, limit_exceeded (more parameters, or a longer text, than the
 /// database takes).
-/// For SQLite and D1, which checks nothing itself, also those that PostgreSQL would answer: invalid_text_representation and
-/// value_out_of_range; and feature_not_supported for updated rows in an order.
+/// For SQLite and D1, which checks nothing itself, also those that PostgreSQL would answer: invalid_text_representation
+/// and value_out_of_range; and feature_not_supported for updated rows in an order.
 Result<Printed> to_sql(const Statement& statement, const Schema& schema, const PrintOptions& options);
 
 /// `SELECT count(*) …` for the filter of `select` (its limit and order do not count).
