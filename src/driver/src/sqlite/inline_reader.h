@@ -37,7 +37,7 @@ class InlineReader : public std::enable_shared_from_this<InlineReader> {  // sha
   };
 
   /// What the loop's connection may keep of the file in memory.
-  static constexpr int kPageCacheKiB = 16 * 1024;
+  static constexpr int kPageCacheKiB = 8 * 1024;
 
   /// `commits`: the writer's, borrowed from what outlives the reader.
   InlineReader(const Target& target, Loop& loop, const std::atomic<std::uint64_t>& commits)
