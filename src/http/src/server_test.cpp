@@ -1,8 +1,11 @@
 // Requests and answers over a real socket. Life and death of connections: connection_test.cpp.
 #include <athena/http/server.h>
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -176,6 +179,39 @@ TEST(Server, does_not_hold_back_an_answer_for_a_slow_request_behind_it) {
   peer.send(get("/hello") + get("/wait"));
   EXPECT_EQ(peer.read().body, "hello");
   EXPECT_EQ(server.running(), 1);
+}
+
+/// Asks one by one, so that each answer goes out at the end of a turn in which nothing else is asked on the connection,
+/// and reads nothing. Returns after `most` requests, or as soon as the server handles no more.
+int ask_without_reading(TestServer& server, Peer& peer, std::string_view request, int most) {
+  const int before = server.handled();
+  for (int sent = 1; sent <= most; ++sent) {
+    peer.send(request);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+    while (server.handled() - before < sent) {
+      if (std::chrono::steady_clock::now() > end) return sent;
+      std::this_thread::yield();
+    }
+  }
+  return most;
+}
+
+TEST(Server, short_answers_that_a_slow_reader_leaves_lying_are_all_sent) {
+  TestServer server;
+  const std::string body(3'000, 'x'), request = post("/echo", body);
+  int fill = 0;
+  {
+    Peer peer(server.port(), 4'096);
+    fill = ask_without_reading(server, peer, request, 20'000);
+    ASSERT_LT(fill, 20'000) << "the socket never filled up";
+    for (int i = 0; i < fill; ++i) ASSERT_EQ(peer.read().body.size(), body.size()) << i;
+  }
+  // Of these, one ends with the very answer that does not fit any more: nothing that comes later pushes its rest out.
+  for (int requests = std::max(1, fill - 12); requests <= fill; ++requests) {
+    Peer peer(server.port(), 4'096);
+    const int sent = ask_without_reading(server, peer, request, requests);
+    for (int i = 0; i < sent; ++i) ASSERT_EQ(peer.read().body.size(), body.size()) << i << " of " << sent;
+  }
 }
 
 TEST(Server, answers_large_bodies_behind_each_other) {

@@ -17,6 +17,8 @@ constexpr std::size_t kMaxReplyBytes = 32 * 1024 * 1024;
 
 constexpr seconds kSilence{5};
 
+constexpr RetryPolicy kRetries{.most_tries = 3, .first = milliseconds(100), .longest = milliseconds(1'000)};
+
 bool is_overload(int status) noexcept {
   return status == 429 || status == 502 || status == 503 || status == 504 || (status >= 520 && status <= 527);
 }
@@ -78,13 +80,17 @@ Async<ProxyClient::Reply> ProxyClient::send_until_answered(Outgoing outgoing, Ca
                                          .binding = target_.binding,
                                          .session_mode = text::trim(has_mode ? session->mode : target_.session_mode),
                                          .bookmark = session ? text::trim(session->bookmark) : std::string_view()});
-  Retry retry(may_repeat(outgoing, call), call.deadline);
+  Retry retry(call.deadline, kRetries);
   retries_.earn();
   while (true) {
     Attempt tried = co_await attempt(outgoing, body, call);
     if (tried.reply) co_return std::move(tried.reply);
     const double chance = std::uniform_real_distribution<double>(0, 1)(random_);
-    const auto next = retry.next({tried.failure.effect, tried.retry_after_s}, Clock::now(), chance, retries_);
+    // "Not carried out" is the proxy's word, and only what may happen twice is staked on it.
+    const bool helps = tried.failure.effect == Effect::not_run || tried.failure.effect == Effect::unknown;
+    std::optional<TimePoint> next;
+    if (helps && may_repeat(outgoing, call))
+      next = retry.next(Clock::now(), tried.retry_after_s.value_or(0), chance, retries_);
     if (!next || !admit(call)) co_return fail(final_error(std::move(tried), outgoing.writes));
     runtime_.observer.observe({driver::Event::Kind::retried, masked_, tried.failure.error.log_detail});
     co_await pause(runtime_.loop, *next, call.cancellation);

@@ -8,12 +8,12 @@
 
 #include <athena/base/event.h>
 #include <athena/driver/backend.h>
+#include <athena/driver/retry.h>
 #include <athena/http/client.h>
 
 #include "budget.h"
 #include "d1/errors.h"
 #include "d1/proxy.h"
-#include "d1/retry.h"
 
 namespace athena::driver::d1 {
 

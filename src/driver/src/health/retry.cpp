@@ -1,4 +1,4 @@
-#include "health/retry.h"
+#include <athena/driver/retry.h>
 
 #include <algorithm>
 

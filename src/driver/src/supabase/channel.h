@@ -9,10 +9,10 @@
 #include <athena/base/event.h>
 #include <athena/driver/backend.h>
 #include <athena/driver/health.h>
+#include <athena/driver/retry.h>
 #include <athena/http/client.h>
 #include <athena/query/print_rest.h>
 
-#include "health/retry.h"
 #include "supabase/errors.h"
 
 namespace athena::driver::supabase {
