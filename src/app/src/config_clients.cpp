@@ -58,6 +58,22 @@ Result<std::string> sqlite_file(const Config& config, const std::string& path, c
                         "Move the file below " + data.string() + ", or add its folder to storage.sqlite_roots.");
 }
 
+/// The key of a database that is reached by HTTP, out of the variable that `key_env_var` names.
+Result<> take_key(driver::Target& target, const Setting& setting, const Environment& environment) {
+  const YamlNode* variable = setting.node().find("key_env_var");
+  if (variable == nullptr) return {};
+  const Setting named = setting.member("key_env_var", *variable);
+  if (target.url.empty())
+    return named.refuse("is for clients with a key; this one's user and password stand in its uri");
+  if (!target.password.empty()) return named.refuse("stands beside a key in the uri", "Leave one of them out.");
+  ATHENA_TRY(const std::string name, named.text());
+  auto value = environment.get(name);
+  if (!value || text::trim(*value).empty())
+    return named.refuse("names the variable " + name + ", which is not set, or empty");
+  target.password = text::trim(*value);
+  return {};
+}
+
 Result<> add_client(Config& config, gateway::ClientSettings client, const std::string& uri, const Setting& setting,
                     const Environment& environment) {
   for (const auto& other : config.settings.clients) {
@@ -70,6 +86,7 @@ Result<> add_client(Config& config, gateway::ClientSettings client, const std::s
   if (const auto* kind = driver::find_backend_kind(client.target.kind); kind != nullptr && kind->name == "sqlite") {
     ATHENA_TRY(client.target.database, sqlite_file(config, client.target.database, setting));
   }
+  if (setting.node().kind == YamlNode::Kind::map) ATHENA_TRY_VOID(take_key(client.target, setting, environment));
   ATHENA_TRY(client.target.pool, pool_config(environment));
   config.settings.clients.push_back(std::move(client));
   return {};
@@ -106,10 +123,10 @@ Result<> add_listed_client(Config& config, const Setting& setting, const Environ
       ATHENA_TRY(client.description, member.text());
     } else if (key == "metadata" && value.find("postgres_uri") != nullptr) {
       ATHENA_TRY(client.postgres, postgres_behind(member.member("postgres_uri", *value.find("postgres_uri"))));
-    } else if (key == "key_env_var" || key == "metadata") {
+    } else if (key == "metadata") {
       config.notices.push_back(
           {LogLevel::warn, member.place() + ": " + member.key() + ": not in effect in this version"});
-    } else if (key != "uri" && key != "uri_env_var") {
+    } else if (key != "uri" && key != "uri_env_var" && key != "key_env_var") {
       config.notices.push_back({LogLevel::warn, member.place() + ": " + member.key() + " is no key that Athena knows"});
     }
   }

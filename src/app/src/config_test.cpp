@@ -220,6 +220,20 @@ TEST(clients, are_refused_without_name_or_uri) {
   EXPECT_EQ(error_of("clients:\n  a: b\n"), "config.yaml:1: clients must be a list of {name, uri, …}");
 }
 
+TEST(clients, take_their_key_from_the_variable_that_is_named) {
+  const auto config =
+      parse("clients:\n  - {name: edge, uri: 'd1+https://w.example/?binding=DB', key_env_var: EDGE_KEY}\n",
+            {{"EDGE_KEY", " token\n"}});
+  ASSERT_TRUE(config) << config.error().error;
+  EXPECT_EQ(config->settings.clients.front().target.password, "token");
+  EXPECT_TRUE(config->notices.empty());
+  const std::string uri = "clients:\n  - name: a\n    uri: ";
+  const std::string named = "\n    key_env_var: EDGE_KEY\n";
+  EXPECT_THAT(error_of(uri + "supabase+https://p.supabase.co" + named), HasSubstr("EDGE_KEY, which is not set"));
+  EXPECT_THAT(error_of(uri + "supabase+https://KEY@p.supabase.co" + named), HasSubstr("beside a key in the uri"));
+  EXPECT_THAT(error_of(uri + "postgres://h/d" + named), HasSubstr("is for clients with a key"));
+}
+
 TEST(clients, are_refused_twice_whatever_the_case) {
   EXPECT_EQ(error_of("postgres_clients:\n  a: postgres://h/d\nclients:\n  - {name: A, uri: 'postgres://h/e'}\n"),
             "config.yaml:4: clients.0 is the second client named 'A'");

@@ -156,7 +156,7 @@ Result<> CqlPrinter::append_order(const Select& select, const KeyUse& use, const
 Result<> CqlPrinter::append_limit(const Select& select) {
   if (select.offset > 0) {
     return fail(Code::feature_not_supported, "On scylla rows cannot be passed over: there is no offset",
-                "Ask for pages with \"cursor\": true, and go on with the 'next_cursor' of the reply");
+                "Ask for the rows behind the last one you have, by 'gt' on a clustering column");
   }
   if (!select.limit) return {};
   if (*select.limit == 0) {
