@@ -61,7 +61,8 @@ Async<std::optional<Texts>> ask(Connection& connection, std::string_view cql, Ti
 }
 
 std::vector<Token> tokens_of(const std::optional<std::string>& json) {
-  const auto document = json::Document::parse(json.value_or("[]"));
+  if (!json) return {};
+  const auto document = json::Document::parse(*json);  // which looks into the text
   std::vector<std::string> texts;
   if (document && document->root().is_array()) {
     for (const json::Value value : document->root()) {

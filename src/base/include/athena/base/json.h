@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -86,6 +87,9 @@ class Document {
  public:
   /// Errors: malformed_json with line and column; invalid_encoding for bad UTF-8 or an escaped NUL; limit_exceeded.
   static Result<Document> parse(std::string_view text, Limits limits = {});
+  /// A temporary would be gone before the first value is looked at.
+  template <std::same_as<std::string> Temporary>
+  static Result<Document> parse(Temporary&& text, Limits limits = {}) = delete;
 
   Value root() const noexcept { return Value(this, 0); }
 
