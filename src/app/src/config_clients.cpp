@@ -127,8 +127,7 @@ Result<driver::Target> client_target(const Setting& setting, const std::string& 
   ATHENA_TRY(std::optional<driver::Target> target, client_uri(setting, environment));
   if (const YamlNode* metadata = setting.node().find("metadata")) {
     const driver::Target* beside = target ? &*target : nullptr;
-    ATHENA_TRY(auto described,
-               read_client_metadata(setting.member("metadata", *metadata), name, environment, beside));
+    ATHENA_TRY(auto described, read_client_metadata(setting.member("metadata", *metadata), name, environment, beside));
     if (described) target = std::move(described);
   }
   if (target) return *std::move(target);

@@ -147,6 +147,7 @@ gateway:
   audit_headers: Optional
   force_camel_case_to_snake_case: yes
   default_limit: 0
+  post_processing_max_rows: 500
   jdbc_allowed_hosts: [a.example, b.example]
 logs:
   request_log: errors
@@ -159,6 +160,7 @@ logs:
   EXPECT_FALSE(config->settings.audit_headers_required);
   EXPECT_TRUE(config->settings.camel_to_snake);
   EXPECT_EQ(config->settings.read.default_limit, 0U);
+  EXPECT_EQ(config->settings.post_processing_max_rows, 500U);
   EXPECT_THAT(config->settings.jdbc_allowed_hosts, ElementsAre("a.example", "b.example"));
   EXPECT_EQ(config->settings.request_log, "errors");
 }
@@ -216,7 +218,8 @@ TEST(config, admin_key_comes_from_the_environment) {
 
 TEST(clients, are_refused_without_name_or_uri) {
   EXPECT_EQ(error_of("clients:\n  - uri: postgres://h/d\n"), "config.yaml:2: clients.0 needs a name");
-  EXPECT_EQ(error_of("clients:\n  - name: a\n"), "config.yaml:2: clients.0 needs uri, uri_env_var, or metadata that says where the database of 'a' is");
+  EXPECT_EQ(error_of("clients:\n  - name: a\n"),
+            "config.yaml:2: clients.0 needs uri, uri_env_var, or metadata that says where the database of 'a' is");
   EXPECT_EQ(error_of("clients:\n  - {name: a, uri: 'postgres://h/d', pg_uri: 'postgres://h/d'}\n"),
             "config.yaml:2: clients.0 has both uri and pg_uri");
   EXPECT_EQ(error_of("clients:\n  a: b\n"), "config.yaml:1: clients must be a list of {name, uri, …}");
@@ -284,9 +287,10 @@ TEST(clients, are_told_by_file_name_and_key_what_their_metadata_lacks) {
             "config.yaml:2: clients.0 names a file outside of the data folder and of storage.sqlite_roots");
   EXPECT_EQ(error("{team: a}"),
             "config.yaml:2: clients.0 needs uri, uri_env_var, or metadata that says where the database of 'ring' is");
-  EXPECT_EQ(error("{neon: {host: h}}\n    uri: postgres://h/d"),
-            "config.yaml:3: clients.0.metadata of client 'ring': metadata says where the database is, and so does a URI "
-            "beside it");
+  EXPECT_EQ(
+      error("{neon: {host: h}}\n    uri: postgres://h/d"),
+      "config.yaml:3: clients.0.metadata of client 'ring': metadata says where the database is, and so does a URI "
+      "beside it");
 }
 
 TEST(clients, are_refused_twice_whatever_the_case) {

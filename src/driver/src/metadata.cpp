@@ -123,8 +123,7 @@ Result<> read_secret(const Section& section, std::string_view key, std::string_v
 // Each reads one kind. `is_declared`: the metadata says that it is of this kind, so nothing may be missing.
 
 Result<std::optional<Target>> read_scylla(const Section& section, bool is_declared, const NamedSecrets& secrets) {
-  static constexpr std::string_view kKeys[] = {"hosts",    "keyspace",         "username",
-                                               "password", "password_env_var", "tls"};
+  static constexpr std::string_view kKeys[] = {"hosts", "keyspace", "username", "password", "password_env_var", "tls"};
   ATHENA_TRY_VOID(section.check_spelling(kKeys));
   Target target;
   target.kind = "scylla";
@@ -178,8 +177,8 @@ Result<> read_postgres_parts(const Section& section, Target& target) {
 }
 
 Result<std::optional<Target>> read_postgresql(const Section& section, bool is_declared, const NamedSecrets& secrets) {
-  static constexpr std::string_view kKeys[] = {"uri",      "uri_env_var", "host",     "port",
-                                               "database", "user",        "password", "password_env_var",
+  static constexpr std::string_view kKeys[] = {"uri",      "uri_env_var",    "host",     "port",
+                                               "database", "user",           "password", "password_env_var",
                                                "sslmode",  "channel_binding"};
   ATHENA_TRY_VOID(section.check_spelling(kKeys));
   if (!section.exists()) {

@@ -237,10 +237,11 @@ TEST(Metadata, beside_a_uri_confirms_its_kind_and_nothing_more) {
 }
 
 TEST(Metadata, repeats_no_secret_in_an_error) {
-  for (const char* text :
-       {R"({"neon":{"uri":"postgres://u:hidden@h/d?x=1"}})", R"({"scylla":{"hosts":"h","password":"hidden","tls":"x"}})",
-        R"({"supabase":{"url":"https://hidden@","key":"hidden"}})", R"({"neon":{"host":"h","password":"hidden","port":"x"}})",
-        R"({"cloudflareD1":{"worker_base_url":"https://hidden@w.example"}})"}) {
+  for (const char* text : {R"({"neon":{"uri":"postgres://u:hidden@h/d?x=1"}})",
+                           R"({"scylla":{"hosts":"h","password":"hidden","tls":"x"}})",
+                           R"({"supabase":{"url":"https://hidden@","key":"hidden"}})",
+                           R"({"neon":{"host":"h","password":"hidden","port":"x"}})",
+                           R"({"cloudflareD1":{"worker_base_url":"https://hidden@w.example"}})"}) {
     const auto target = read(text);
     ASSERT_FALSE(target) << text;
     EXPECT_EQ(target.error().code, Code::configuration_error);
@@ -249,8 +250,8 @@ TEST(Metadata, repeats_no_secret_in_an_error) {
 }
 
 TEST(Metadata, asks_for_a_secret_each_time_it_is_used) {
-  const auto document = json::Document::parse(
-      std::string_view(R"({"neon":{"host":"h","password_env_var":"ROTATED"}})"));
+  const auto document =
+      json::Document::parse(std::string_view(R"({"neon":{"host":"h","password_env_var":"ROTATED"}})"));
   ASSERT_TRUE(document);
   std::vector<std::string> asked;
   const auto target = read_metadata(document->root(), [&asked](const std::string& name) -> Result<std::string> {

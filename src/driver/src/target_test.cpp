@@ -90,11 +90,10 @@ TEST(ParseUri, takes_the_connection_strings_of_neon_as_they_are_copied) {
 }
 
 TEST(ParseUri, takes_no_other_option_and_no_weaker_binding) {
-  for (const char* uri : {"postgres://ep-a.neon.tech/d?options=endpoint%3Dep-b",
-                          "postgres://ep-a.neon.tech/d?options=endpoint%3D",
-                          "postgres://ep-a.neon.tech/d?options=endpoint%3Dep-a%20-c%20role%3Dx",
-                          "postgres://-pooler.neon.tech/d?options=endpoint%3D-pooler",
-                          "postgres://h/d?channel_binding=disable"}) {
+  for (const char* uri :
+       {"postgres://ep-a.neon.tech/d?options=endpoint%3Dep-b", "postgres://ep-a.neon.tech/d?options=endpoint%3D",
+        "postgres://ep-a.neon.tech/d?options=endpoint%3Dep-a%20-c%20role%3Dx",
+        "postgres://-pooler.neon.tech/d?options=endpoint%3D-pooler", "postgres://h/d?channel_binding=disable"}) {
     EXPECT_FALSE(parse_uri(uri)) << uri;
   }
 }

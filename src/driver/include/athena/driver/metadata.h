@@ -19,17 +19,13 @@ using NamedSecrets = std::function<Result<std::string>(const std::string& name)>
 /// Metadata is an object that may hold anything else besides. The kind of database is the first of `dbEngine`,
 /// `backend` and `engine` that is not blank, by a name or alias of backend_kinds(), or the one whose object is there:
 ///
-/// | kind       | object                               | its keys                                                      |
-/// |------------|--------------------------------------|---------------------------------------------------------------|
-/// | scylla     | `scylla`, `scylladb`                 | hosts (text with commas, or a list), keyspace, username,      |
-/// |            |                                      | password or password_env_var, tls; or, for what is not there, |
-/// |            |                                      | scyllaHosts, scyllaKeyspace, scyllaUsername, scyllaPassword   |
-/// | d1         | `cloudflareD1`                       | worker_base_url, auth_token_env_var, database_binding,        |
-/// |            |                                      | default_session_mode                                          |
-/// | postgresql | `postgresql`, `postgres`, `neon`     | uri or uri_env_var; or host, port, database, user, password   |
-/// |            |                                      | or password_env_var, sslmode, channel_binding                 |
-/// | supabase   | `supabase`, `postgrest`              | url, key or key_env_var, schema                               |
-/// | sqlite     | `sqlite`                             | path, read_only, create                                       |
+/// - scylla: `scylla` or `scylladb` {hosts (text with commas, or a list), keyspace, username, password or
+///   password_env_var, tls}; for what is not there, scyllaHosts, scyllaKeyspace, scyllaUsername, scyllaPassword.
+/// - d1: `cloudflareD1` {worker_base_url, auth_token_env_var, database_binding, default_session_mode}.
+/// - postgresql: `postgresql`, `postgres` or `neon` {uri or uri_env_var; or host, port, database, user, sslmode,
+///   channel_binding; password or password_env_var}.
+/// - supabase: `supabase` or `postgrest` {url, key or key_env_var, schema}.
+/// - sqlite: `sqlite` {path, read_only, create}.
 ///
 /// `connection` is the object of whichever kind is declared, and with `hosts`, where none is, scylla's. Text is
 /// trimmed; null and blank text count as absent. `beside`: what a URI beside the metadata says; the metadata may then

@@ -41,9 +41,9 @@ struct Target {
   std::string database;  ///< sqlite: path of the file
   std::string user;
   std::string password;
-  std::string sslmode;  ///< as libpq; empty: prefer. scylla: disable (default), require, verify-full
+  std::string sslmode;          ///< as libpq; empty: prefer. scylla: disable (default), require, verify-full
   std::string channel_binding;  ///< postgresql, as libpq: require; empty: prefer
-  bool create = false;  ///< sqlite: make the file if it is missing
+  bool create = false;          ///< sqlite: make the file if it is missing
   bool read_only = false;
   std::vector<HostPort> more_hosts;  ///< scylla: contact points beside `host`
   std::string url;                   ///< supabase, d1: base URL, without a trailing slash
