@@ -17,9 +17,18 @@ struct DriverWord {
   std::string_view word, kind;
 };
 constexpr DriverWord kDrivers[] = {
-    {"postgresql", "postgresql"}, {"postgres", "postgresql"}, {"neon", "postgresql"}, {"sqlite", "sqlite"},
-    {"native", ""},               {"athena", "scylla"},       {"scylla", "scylla"},   {"cassandra", "scylla"},
-    {"supabase", "supabase"},     {"postgrest", "supabase"},  {"d1", "d1"},           {"cloudflare-d1", "d1"},
+    {"postgresql", "postgresql"},
+    {"postgres", "postgresql"},
+    {"neon", "postgresql"},
+    {"sqlite", "sqlite"},
+    {"native", ""},
+    {"athena", "scylla"},
+    {"scylla", "scylla"},
+    {"cassandra", "scylla"},
+    {"supabase", "supabase"},
+    {"postgrest", "supabase"},
+    {"d1", "d1"},
+    {"cloudflare-d1", "d1"},
 };
 
 Result<std::string_view> kind_of_driver(std::string_view driver) {
