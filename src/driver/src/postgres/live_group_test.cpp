@@ -157,5 +157,41 @@ TEST_F(Group, statements_gather_while_flights_are_under_way) {
   EXPECT_EQ(network->sent('S') - synced, (100U + Lane::kMaxGroup - 1) / Lane::kMaxGroup);
 }
 
+/// What was sent behind a slow statement has to wait for it. What was not goes to the lane that is opened meanwhile.
+TEST_F(Group, what_waits_unsent_behind_a_slow_statement_goes_to_another_lane) {
+  ASSERT_TRUE(database->sql("DROP VIEW IF EXISTS live_group_naps"));
+  ASSERT_TRUE(
+      database->sql("CREATE VIEW live_group_naps AS SELECT i AS id, pg_sleep(i / 1000.0)::text AS nap "
+                    "FROM generate_series(1, 5000) AS i"));
+  reload();
+  bool nap_ended = false;
+  asio::co_spawn(
+      database->loop.executor(),
+      [](LiveDatabase& db, bool& ended) -> Task<> {
+        const auto nap = co_await db.ask(select_by("live_group_naps", "id", "1500", 1), LiveDatabase::call());
+        EXPECT_TRUE(nap);
+        ended = true;
+      }(*database, nap_ended),
+      asio::detached);
+  const auto turn = [this] { database->run(database->loop.sleep(milliseconds(2))); };
+  std::size_t answered = 0;
+  const auto ask = [this, &answered] {
+    asio::co_spawn(
+        database->loop.executor(),
+        [](LiveDatabase& db, std::size_t& count) -> Task<> {
+          const auto answer = co_await db.ask(select_by("live_group", "id", "7", 1), LiveDatabase::call());
+          expect_row(answer, "7");
+          ++count;
+        }(*database, answered),
+        asio::detached);
+  };
+  turn();
+  for (std::size_t i = 1; i < Lane::kMaxFlights; ++i) ask(), turn();  // each a flight of its own
+  ask();                                                              // this one has to wait
+  while (answered == 0) database->loop.context().run_one();
+  EXPECT_FALSE(nap_ended);
+  while (answered < Lane::kMaxFlights || !nap_ended) database->loop.context().run_one();
+}
+
 }  // namespace
 }  // namespace athena::driver::postgres
