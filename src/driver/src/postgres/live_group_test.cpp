@@ -17,12 +17,15 @@ constexpr const char* kTooLong = "99999999999999999999999";  // no bigint: the s
 /// One lane to a table of a hundred rows, and what goes over it.
 class Group : public testing::Test {
  protected:
-  void SetUp() override {
+  void SetUp() override { open(4); }
+  /// With up to 4 connections there is one lane, and never a second; with 8 there may be.
+  void open(std::uint32_t max_connections) {
+    database.reset();
     auto direct = parse_uri(environment("ATHENA_TEST_POSTGRES"));
     ASSERT_TRUE(direct) << direct.error().error;
     network.emplace(direct->port);
     PoolConfig pool;
-    pool.max_connections = 4;  // so few that there is one lane
+    pool.max_connections = max_connections;
     pool.min_connections = 0;
     database.emplace("postgres://" + direct->user + "@127.0.0.1:" + std::to_string(network->port()) + "/" +
                          direct->database + "?sslmode=disable",
@@ -159,6 +162,7 @@ TEST_F(Group, statements_gather_while_flights_are_under_way) {
 
 /// What was sent behind a slow statement has to wait for it. What was not goes to the lane that is opened meanwhile.
 TEST_F(Group, what_waits_unsent_behind_a_slow_statement_goes_to_another_lane) {
+  open(8);
   ASSERT_TRUE(database->sql("DROP VIEW IF EXISTS live_group_naps"));
   ASSERT_TRUE(
       database->sql("CREATE VIEW live_group_naps AS SELECT i AS id, pg_sleep(i / 1000.0)::text AS nap "
