@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -20,6 +22,14 @@ constexpr std::array<char, 256> kEscape = [] {
 }();
 constexpr char kHex[] = "0123456789abcdef";
 
+/// Whether one of eight bytes is a quote, a backslash or below 0x20: the well-known tests for a byte that is zero, or less
+/// than something.
+constexpr bool needs_escape(std::uint64_t bytes) noexcept {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  const std::uint64_t quote = bytes ^ (kOnes * '"'), backslash = bytes ^ (kOnes * '\\');
+  return (((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash) | ((bytes - kOnes * 0x20) & ~bytes)) & kHigh;
+}
+
 /// How many bytes from the start of `text` need no escape.
 std::size_t clean_prefix(std::string_view text) noexcept {
   std::size_t i = 0;
@@ -35,6 +45,11 @@ std::size_t clean_prefix(std::string_view text) noexcept {
     }
   }
 #endif
+  for (; i + 8 <= text.size(); i += 8) {
+    std::uint64_t bytes;
+    std::memcpy(&bytes, text.data() + i, 8);
+    if (needs_escape(bytes)) break;
+  }
   while (i < text.size() && !kEscape[static_cast<unsigned char>(text[i])]) ++i;
   return i;
 }
