@@ -64,9 +64,11 @@ class Lanes final : public Lane::Owner {
   const query::Schema* schema() const override { return schema_.get(); }
   Helper& helper() override { return helper_; }
 
-  Lane* choose();
+  /// The lane with the least to do; for what may share a Sync, rather one where it may find company.
+  Lane* choose(bool may_share);
   void place(LaneRequestPtr request);
   void unpark();
+  void relieve(Lane& slow);
   void refuse_parked(TimePoint now);
   void abandon(LaneRequest& request, Error why);
   void open_more(std::size_t wanted);
