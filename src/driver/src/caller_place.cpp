@@ -25,7 +25,7 @@ void add_line_and_column(Error& error, std::string_view text) {
   const std::string_view line = before.substr(before.rfind('\n') + 1);
   const auto characters = line.size() - static_cast<std::size_t>(std::ranges::count_if(line, continues_character));
   error.fields.emplace_back("line", std::to_string(line_at(text, before.size())));
-  error.fields.emplace_back("column", std::to_string(characters + 1));
+  error.fields.emplace_back("line_column", std::to_string(characters + 1));
 }
 
 }  // namespace

@@ -18,9 +18,10 @@ struct StatementPlace {
   bool is_one_of_several = false;
 };
 
-/// Says where in the caller's text an error belongs: `line` and `column` of its detail `position`, if it has one; and
-/// of several statements which one failed, in the details `statement_index`, `total_statements`, `line_start` and
-/// `line_end`, and in the error's first words. Lines and columns count from 1, columns in characters.
+/// Says where in the caller's text an error belongs: `line` and `line_column` of its detail `position`, if it has one
+/// (`column` names a column); and of several statements which one failed, in the details `statement_index`,
+/// `total_statements`, `line_start` and `line_end`, and in the error's first words. Lines and columns count from 1,
+/// columns in characters.
 void add_place(Error& error, const StatementPlace& place);
 
 /// The byte at which the character at `position`, counted from 1, begins; the end of a text that has not so many.

@@ -23,7 +23,7 @@ TEST(CallerPlace, a_position_becomes_line_and_column_in_characters) {
   error.fields.emplace_back("position", "21");  // n of nope
   add_place(error, {.text = text, .end = text.size()});
   EXPECT_EQ(error.error, "no such column");
-  EXPECT_THAT(details(error), ElementsAre(Pair("column", "9"), Pair("line", "2"), Pair("position", "21")));
+  EXPECT_THAT(details(error), ElementsAre(Pair("line", "2"), Pair("line_column", "9"), Pair("position", "21")));
 }
 
 TEST(CallerPlace, a_position_behind_the_end_is_the_end) {
@@ -31,7 +31,7 @@ TEST(CallerPlace, a_position_behind_the_end_is_the_end) {
   error.fields.emplace_back("position", "99");
   add_place(error, {.text = "SELECT\n"});
   EXPECT_EQ(details(error)["line"], "2");
-  EXPECT_EQ(details(error)["column"], "1");
+  EXPECT_EQ(details(error)["line_column"], "1");
 }
 
 TEST(CallerPlace, names_one_of_several_statements_with_its_lines) {

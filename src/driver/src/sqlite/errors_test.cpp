@@ -106,7 +106,7 @@ TEST(Errors, of_one_of_several_statements_say_which_and_where) {
   EXPECT_EQ(error.error.substr(0, 32), "Statement 2 failed at lines 2-3:");
   EXPECT_EQ(field(error, "statement_index"), "2");
   EXPECT_EQ(field(error, "line"), "3");
-  EXPECT_EQ(field(error, "column"), "3");
+  EXPECT_EQ(field(error, "line_column"), "3");
   const Error first = to_error(failure, {true, text, 0, 9, 1});
   EXPECT_EQ(field(first, "statement_index"), "1");
   const Error alone = to_error(failure, {true, text.substr(begin), 0, end - begin, 1});
