@@ -8,6 +8,7 @@ with as many threads as there are cores and the same number of clients; HTTP loa
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -101,20 +102,47 @@ def rss_mb(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
 
 
+def start_service(name):
+    command = [sys.executable, ROOT / "tools/services.py", "start", name]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["uri"]
+
+
+class Cql:
+    """A Cassandra with the rows, and two other drivers."""
+
+    KEYSPACE = "athena_bench"
+    NPM = "cassandra-driver@4.10.0"
+
+    def __init__(self):
+        server = os.environ.get("ATHENA_TEST_CASSANDRA") or start_service("cassandra")
+        self.uri = f"{server}/{self.KEYSPACE}"
+        self.host, self.port = re.search(r"//([^:/]+):(\d+)", server).groups()
+        self.python = ROOT / "build/venv/bin/python"
+        self.modules = ROOT / "build/bench/node_modules"
+        if not (self.modules / "cassandra-driver").exists():
+            self.modules.parent.mkdir(parents=True, exist_ok=True)
+            install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", self.modules.parent, self.NPM]
+            subprocess.run(install, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        subprocess.run([str(word) for word in self.python_command("fill", ROWS)], check=True, stdin=subprocess.DEVNULL)
+
+    def python_command(self, *arguments):
+        return [self.python, ROOT / "bench/cql_reads.py", self.host, self.port, self.KEYSPACE, *arguments]
+
+    def pypi(self, seconds, in_flight):
+        return rate(*self.python_command(seconds, in_flight))
+
+    def npm(self, seconds, processes, in_flight):
+        script = [ROOT / "bench/cql_reads.cjs", self.modules, self.host, self.port, self.KEYSPACE]
+        command = ["node", *script, seconds, in_flight // processes]
+        with concurrent.futures.ThreadPoolExecutor(processes) as pool:
+            return sum(pool.map(lambda _: rate(*command), range(processes)))
+
+
 class Bench:
     def __init__(self, options, work):
         self.options, self.work = options, work
-        self.uri = (
-            os.environ.get("ATHENA_TEST_POSTGRES")
-            or json.loads(
-                subprocess.run(
-                    [sys.executable, ROOT / "tools/services.py", "start", "postgres"],
-                    check=True,
-                    capture_output=True,
-                    text=True,
-                ).stdout
-            )["uri"]
-        )
+        self.uri = os.environ.get("ATHENA_TEST_POSTGRES") or start_service("postgres")
+        self.cql = Cql() if any(name.startswith("cql") for name in options.figure or FIGURES) else None
         subprocess.run(
             ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", self.uri, "-c", SCHEMA.split("VACUUM")[0]],
             check=True,
@@ -145,6 +173,7 @@ class Bench:
             f"api: {{threads: {CORES}}}\ngateway: {{audit_headers: optional}}\n"
             f"storage: {{sqlite_roots: ['{self.work}']}}\n"
             f"clients:\n  - {{name: pg, uri: '{self.uri}'}}\n  - {{name: lite, uri: 'sqlite:{database}'}}\n"
+            + (f"  - {{name: cql, uri: '{self.cql.uri}'}}\n" if self.cql else "")
         )
         self.log = open(self.work / "athena.log", "w")
         self.athena = subprocess.Popen(
@@ -259,14 +288,39 @@ def fetch(clients):
     return lambda b: b.compare(lambda: b.wrk(b.port, clients, b.keyed("pg"))[0], lambda: b.pgbench(clients, SELECT))
 
 
+def rate(*command):
+    """What a program that reads in a closed loop says of itself; `# ` begins what it was, on standard error."""
+    out = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True).stdout
+    print(f"# {pathlib.Path(command[0]).name}: {out.strip()}", file=sys.stderr, flush=True)
+    return float(re.search(r"([\d.e+]+) requests/s", out).group(1))
+
+
+def driver_reads(b, uri, loops=CORES, in_flight=64):
+    return rate(ROOT / "build/release/bench_driver_reads", uri, b.options.seconds, loops, in_flight)
+
+
 def driver_alone(b):
-    binary = ROOT / "build/release/bench_driver_postgres"
+    return b.compare(lambda: driver_reads(b, b.uri), lambda: b.pgbench(64, SELECT))
 
-    def ours():
-        out = subprocess.run([binary, b.uri, str(b.options.seconds)], check=True, capture_output=True, text=True).stdout
-        return float(re.search(r"([\d.]+) requests/s", out).group(1))
 
-    return b.compare(ours, lambda: b.pgbench(64, SELECT))
+def cql_against_pypi(b):
+    """One loop beside one Python process, each as many in flight as it likes best."""
+    cql = b.cql
+    return b.compare(
+        lambda: max(driver_reads(b, cql.uri, 1, in_flight) for in_flight in (64, 256)),
+        lambda: max(cql.pypi(b.options.seconds, in_flight) for in_flight in (64, 256)),
+    )
+
+
+def cql_against_npm(b):
+    """As many loops as cores, beside as many Node.js processes at a time."""
+    cql = b.cql
+    return b.compare(lambda: driver_reads(b, cql.uri, CORES, 256), lambda: cql.npm(b.options.seconds, CORES, 256))
+
+
+def cql_gateway(b):
+    cql = b.cql
+    return b.compare(lambda: b.wrk(b.port, 64, b.keyed("cql"))[0], lambda: driver_reads(b, cql.uri))
 
 
 def supabase_cost(b):
@@ -346,6 +400,9 @@ FIGURES = {  # name: (what, measure, must, better when lower)
     "fetch-c256": ("fetch one row, 256 clients / pgbench", fetch(256), 1.6, False),
     "fetch-c16": ("fetch one row, 16 clients / pgbench", fetch(16), 0.65, False),
     "driver": ("driver alone, 4 lanes, 64 in flight / pgbench -c64", driver_alone, 2.0, False),
+    "cql-pypi": ("CQL read, driver with one loop / PyPI cassandra-driver", cql_against_pypi, 3.0, False),
+    "cql-npm": ("CQL read, driver on all cores / npm cassandra-driver on all cores", cql_against_npm, 0.8, False),
+    "cql-gateway": ("fetch one row over CQL, 64 clients / driver alone", cql_gateway, 0.75, False),
     "supabase": ("CPU µs of a Supabase read beside its HTTP call / bound", supabase_cost, 1.0, True),
     "insert": ("insert one row, 64 clients / pgbench", insert, 1.0, False),
     "rows-1000": ("1000 rows / json_agg through the gateway", thousand_rows, 2.2, False),

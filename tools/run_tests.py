@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,9 +19,11 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CTEST_SUITES = ["tidy", "unit", "golden", "consumer"]
 SUITES = CTEST_SUITES + ["process", "backends", "contract"]
+BACKEND_SUITES = ["backends", "clusters"]  # what --backends runs; the second is no part of the default run
 SERVICES = {
     "process": [],
     "backends": ["postgres", "pgbouncer", "postgrest", "cassandra", "d1"],
+    "clusters": ["cassandra_secure", "cassandra_cluster"],
     "contract": ["postgres", "postgrest"],
 }
 
@@ -161,6 +164,9 @@ class Services:
             service = json.loads(self.call("start", name))
             environment[f"ATHENA_TEST_{name.upper()}"] = service["uri"]
             environment[f"ATHENA_TEST_{name.upper()}_LOG"] = service["log"]
+            if "ca" in service:
+                environment[f"ATHENA_TEST_{name.upper()}_CA"] = service["ca"]
+        environment["ATHENA_TEST_SERVICES"] = shlex.join([sys.executable, str(ROOT / "tools/services.py")])
         return environment
 
     def __exit__(self, *_):
@@ -182,12 +188,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has pytest")
-    parser.add_argument("suites", nargs="*", help=", ".join(SUITES))
+    parser.add_argument("--backends", action="store_true", help=f"the suites {' and '.join(BACKEND_SUITES)}")
+    known = list(dict.fromkeys(SUITES + BACKEND_SUITES))
+    parser.add_argument("suites", nargs="*", help=", ".join(known))
     arguments = parser.parse_args()
-    names = arguments.suites or SUITES
+    names = (BACKEND_SUITES if arguments.backends else []) + arguments.suites or SUITES
     for name in names:
-        if name not in SUITES:
-            parser.error(f"unknown suite '{name}'; there are: {', '.join(SUITES)}")
+        if name not in known:
+            parser.error(f"unknown suite '{name}'; there are: {', '.join(known)}")
     suites = Suites(arguments.build.resolve(), arguments.python)
     lines, passed, failed = [], 0, 0
     for name in names:

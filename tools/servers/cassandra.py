@@ -4,11 +4,12 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
 
-from servers.service import Service, free_port, give_away, is_alive, started_at, terminate
+from servers.service import Service, free_port, give_away, is_alive, started_at, terminate, unprivileged
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = pathlib.Path(__file__).resolve().parent / "cassandra"
@@ -79,6 +80,10 @@ jdk.management/com.sun.management.internal java.base/java.io java.base/java.nio 
 java.base/java.lang java.base/java.lang.reflect java.base/java.math java.base/java.util
 java.base/java.util.concurrent java.base/java.util.concurrent.atomic java.base/jdk.internal.misc
 """.split()
+JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
+JAVA += [word for e in EXPORTS for word in ("--add-exports", f"{e}=ALL-UNNAMED")]
+JAVA += [word for o in OPENS for word in ("--add-opens", f"{o}=ALL-UNNAMED")]
+SIGNALS = {"kill": signal.SIGKILL, "pause": signal.SIGSTOP, "resume": signal.SIGCONT}
 
 
 def need_jars():
@@ -122,32 +127,79 @@ class Cassandra(Service):
         pids = [self.launch_node(number, self.jars(), ports) for number in range(1, self.nodes + 1)]
         for number, pid in enumerate(pids, 1):
             self.wait_for_node(number, pid, ports["port"])
-        user = "cassandra:cassandra@" if self.secure else ""
         hosts = ",".join(f"127.0.0.{number}:{ports['port']}" for number in range(1, self.nodes + 1))
-        return {
-            "uri": f"scylla://{user}{hosts}",
+        state = {
+            "uri": f"scylla://{hosts}",
             "port": ports["port"],
+            "storage_port": ports["storage_port"],
             "pid": pids[0],
             "pids": [[pid, started_at(pid)] for pid in pids],
             "log": str(self.folder / "n1" / "log"),
         }
+        if self.secure:
+            state["uri"] = f"scylla://cassandra:cassandra@localhost:{ports['port']}?tls=verify-full"
+            state["ca"] = str(self.folder / "server.pem")
+        return state
 
-    def stop(self):
-        state = self.running() or {}
-        for pid, began in state.get("pids", [])[1:]:
-            terminate(pid, began)
-        super().stop()
+    def running(self):
+        """Only if all of it does: a cluster that lost a node is started anew."""
+        state = self.saved()
+        return state if state and all(started_at(pid) == began for pid, began in state["pids"]) else None
+
+    def clear(self):
+        for pid, began in (self.saved() or {}).get("pids", []):
+            if started_at(pid) == began:
+                os.kill(pid, signal.SIGCONT)  # one that was paused could not end
+                terminate(pid, began)
+        super().clear()
+
+    def node(self, number, action):
+        """What happens to machines: `kill` (as by power), `start` after it, `pause` and `resume`; one more than there are
+        may `join`, and `leave` again. Waits until it has happened."""
+        with self.alone():
+            state = self.saved()
+            if action == "join":
+                state["pids"].append([0, None])
+            pid, began = state["pids"][number - 1]
+            is_alive = began is not None and started_at(pid) == began
+            if action in ("start", "join") and not is_alive:
+                pid = self.launch_node(number, self.jars(), state)
+                state["pids"][number - 1] = [pid, started_at(pid)]
+                self.save(state)
+                self.wait_for_node(number, pid, state["port"])
+            elif action == "leave":
+                self.decommission(number)
+                terminate(*state["pids"].pop())
+                self.save(state)
+                shutil.rmtree(self.folder / f"n{number}")
+            elif action in SIGNALS and is_alive:
+                os.kill(pid, SIGNALS[action])
+                while action == "kill" and started_at(pid) == began:
+                    time.sleep(0.01)
+
+    def decommission(self, number):
+        arguments = ["-Dlogback.configurationFile=" + str(self.folder / f"n{number}" / "logback.xml")]
+        arguments += [f"-Duser.home={self.folder / f'n{number}'}", "-cp", f"{self.jars()}/*"]
+        arguments += ["org.apache.cassandra.tools.NodeTool", "-h", "127.0.0.1"]
+        arguments += ["-p", (self.folder / f"n{number}" / "jmx").read_text(), "decommission"]
+        subprocess.run(
+            [*unprivileged(), *JAVA, "-Xmx96m", *arguments],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
 
     def launch_node(self, number, jars, ports):
         folder = self.folder / f"n{number}"
-        (folder / "tmp").mkdir(parents=True)
+        (folder / "tmp").mkdir(parents=True, exist_ok=True)
         settings = SETTINGS.format(
             folder=folder,
             address=f"127.0.0.{number}",
             seeds=",".join(f"127.0.0.{n}" for n in range(1, self.nodes + 1)),
             authenticator="PasswordAuthenticator" if self.secure else "AllowAllAuthenticator",
             authorizer="CassandraAuthorizer" if self.secure else "AllowAllAuthorizer",
-            **ports,
+            port=ports["port"],
+            storage_port=ports["storage_port"],
         )
         if self.secure:
             settings += TLS_SETTINGS.format(keystore=self.make_keystore(), password=KEYSTORE_PASSWORD)
@@ -155,20 +207,20 @@ class Cassandra(Service):
         shutil.copy(FILES / "logback.xml", folder)
         for path in (folder, folder / "tmp"):
             give_away(path)
-        arguments = ["java", "-Xms64m", f"-Xmx{self.heap}", "-Xss512k", "-XX:+UseSerialGC"]
-        arguments += ["-XX:MaxDirectMemorySize=256m", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
+        jmx = free_port()
+        (folder / "jmx").write_text(str(jmx))
+        arguments = [*JAVA, "-Xms64m", f"-Xmx{self.heap}", "-Xss512k", "-XX:MaxDirectMemorySize=256m"]
         arguments += [f"-javaagent:{next(jars.glob('jamm-*.jar'))}", "-Djdk.attach.allowAttachSelf=true"]
-        arguments += [word for e in EXPORTS for word in ("--add-exports", f"{e}=ALL-UNNAMED")]
-        arguments += [word for o in OPENS for word in ("--add-opens", f"{o}=ALL-UNNAMED")]
         properties = {
             "cassandra.config": f"file://{folder}/cassandra.yaml",
             "cassandra.storagedir": folder,
             "cassandra.logdir": folder,
             "cassandra-foreground": "yes",
-            "cassandra.jmx.local.port": free_port(),
+            "cassandra.jmx.local.port": jmx,
             "cassandra.superuser_setup_delay_ms": 0,
-            "cassandra.skip_wait_for_gossip_to_settle": 0,
-            "cassandra.ring_delay_ms": 1000,
+            # Those that begin together have nothing to wait for; who joins has to have heard of the others.
+            **({"cassandra.skip_wait_for_gossip_to_settle": 0} if number <= self.nodes else {}),
+            "cassandra.ring_delay_ms": 1000 if number <= self.nodes else 5000,
             "logback.configurationFile": folder / "logback.xml",
             "java.io.tmpdir": folder / "tmp",
             "jna.tmpdir": folder / "tmp",
@@ -206,13 +258,13 @@ class Cassandra(Service):
             time.sleep(0.1)
 
     def make_keystore(self):
-        """A key of its own, and its certificate beside it for those who want to verify it."""
+        """A key of its own, for one name and no address, and its certificate beside it for those who verify it."""
         store = self.folder / "server.p12"
         common = ["-keystore", store, "-storepass", KEYSTORE_PASSWORD, "-alias", "server"]
         quiet = {"check": True, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run(
             ["keytool", "-genkeypair", "-keyalg", "EC", "-storetype", "PKCS12", "-dname", "CN=localhost"]
-            + ["-ext", "san=dns:localhost,ip:127.0.0.1", "-validity", "3650", *common],
+            + ["-ext", "san=dns:localhost", "-validity", "3650", *common],
             **quiet,
         )
         subprocess.run(["keytool", "-exportcert", "-rfc", "-file", self.folder / "server.pem", *common], **quiet)

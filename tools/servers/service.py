@@ -75,12 +75,19 @@ class Service:
         self.folder = base / self.name
         self.state = self.folder / "state.json"
 
-    def running(self):
+    def saved(self):
+        """What the last start left behind, whether or not it still runs."""
         try:
-            state = json.loads(self.state.read_text())
+            return json.loads(self.state.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return None
-        return state if started_at(state["pid"]) == state.get("began") else None
+
+    def save(self, state):
+        self.state.write_text(json.dumps(state))
+
+    def running(self):
+        state = self.saved()
+        return state if state and started_at(state["pid"]) == state.get("began") else None
 
     def start(self):
         with self.alone():
@@ -91,7 +98,7 @@ class Service:
             give_away(self.folder)
             state = self.launch()
             state["began"] = started_at(state["pid"])
-            self.state.write_text(json.dumps(state))
+            self.save(state)
             return state
 
     def stop(self):

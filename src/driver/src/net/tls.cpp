@@ -83,15 +83,24 @@ TlsOutcome tls_handshake(ssl_st* session) noexcept {
   return outcome(session, SSL_do_handshake(session), 0);
 }
 
-std::string tls_failure(ssl_st* session) {
+Error tls_failure(ssl_st* session) {
   if (const long verdict = SSL_get_verify_result(session); verdict != X509_V_OK) {
-    return X509_verify_cert_error_string(verdict);
+    return Error(Code::connection_error, "The certificate of the database is not one that this client trusts",
+                 "Its authority must be known here (SSL_CERT_FILE), and it must be for the host that this client names")
+        .with(std::string(kTlsFault), "tls")
+        .logged(X509_verify_cert_error_string(verdict));
   }
+  Error error(Code::connection_error, "No TLS connection to the database could be made");
   const unsigned long code = ERR_peek_error();
-  if (code == 0) return "the server ended the handshake";
+  if (code == 0) return std::move(error).logged("the server ended the handshake");
   char reason[256] = "";
   ERR_error_string_n(code, reason, sizeof reason);
-  return reason;
+  const bool is_lost = ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+  if (ERR_GET_LIB(code) == ERR_LIB_SSL && !is_lost) {
+    error.hint = "Does the database speak TLS on this port?";
+    error.fields.emplace_back(kTlsFault, "tls");
+  }
+  return std::move(error).logged(reason);
 }
 
 }  // namespace athena::driver

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <athena/base/result.h>
 
@@ -29,7 +30,9 @@ using TlsSession = std::unique_ptr<ssl_st, FreeTls>;
 Result<TlsSession> begin_tls(int socket, const std::string& host, bool verifies);
 /// Call until it is done.
 TlsOutcome tls_handshake(ssl_st* session) noexcept;
-/// Why the handshake failed, for the log.
-std::string tls_failure(ssl_st* session);
+/// Why the handshake failed: connection_error, with the field kTlsFault if trying again would not help, because the
+/// certificate is not trusted or the other side speaks no TLS.
+Error tls_failure(ssl_st* session);
+inline constexpr std::string_view kTlsFault = "own_fault";
 
 }  // namespace athena::driver

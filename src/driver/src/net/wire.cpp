@@ -61,8 +61,7 @@ Async<> Wire::start_tls(const std::string& host, bool verifies) {
         break;
       case TlsOutcome::Kind::closed:
       case TlsOutcome::Kind::broken:
-        co_return fail(Error(Code::connection_error, "No secure connection to the database could be made")
-                           .logged(tls_failure(own_tls_.get())));
+        co_return fail(tls_failure(own_tls_.get()));
     }
   }
 }

@@ -24,7 +24,6 @@ Attempts::Attempts(Cluster& cluster, const Asked& asked, const Call& call)
 
 Attempts::~Attempts() {
   abandon_all();
-  cluster_.speculating_.remove(this);
 }
 
 void Attempts::abandon_all() noexcept {
@@ -100,7 +99,7 @@ bool Attempts::start(const std::shared_ptr<Connection>& connection, const HostPt
   if (!speculation_) {
     const milliseconds delay = plan_.size() > 1 ? host->latency.delay() : milliseconds(0);
     speculation_.emplace(asked_.is_idempotent, delay, kSpeculative);
-    if (speculation_->due()) cluster_.speculating_.push_back(this);
+    if (speculation_->due()) cluster_.speculating_.push_back(*this);
   }
   speculation_->started(Clock::now());
   return true;

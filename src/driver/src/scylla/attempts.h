@@ -15,7 +15,7 @@ namespace athena::driver::scylla {
 
 /// One request's way through the hosts: the first of its plan, the next when that fails and the request may be sent
 /// again, another beside it when that is slow. What is given up is given up; its answer is dropped when it comes.
-class Attempts {
+class Attempts : public Speculating {
  public:
   /// All borrowed; the frame that holds it waits for run().
   Attempts(Cluster& cluster, const Asked& asked, const Call& call);

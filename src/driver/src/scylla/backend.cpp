@@ -76,7 +76,7 @@ class ScyllaBackend final : public Backend {
   Async<PreparedPtr> prepare(std::string_view cql, std::string_view keyspace, bool caller_cql, Call call);
   Async<Bound> bind(const query::CqlStatement& statement, Call call);
   Result<StreamPtr> written(const query::CqlPrinted& printed, const std::vector<Bound>& bounds) const;
-  Async<> after_ddl(Call call);
+  Async<> after_ddl(std::shared_ptr<Connection> changed, Call call);
 
   const Target target_;
   const std::shared_ptr<Shared> shared_;    // with the backends of the other loops
@@ -267,14 +267,18 @@ Async<StreamPtr> ScyllaBackend::execute(Native native, Call call) {
   }
   auto stream = std::make_unique<PagedStream>(cluster_, std::move(source), call);
   auto begun = co_await stream->begin({});
-  if (has_ddl) ATHENA_CO_TRY_VOID(co_await after_ddl(call));
+  if (has_ddl) ATHENA_CO_TRY_VOID(co_await after_ddl(stream->answered().connection, call));
   if (!begun) co_return fail(std::move(begun).error());
   co_return StreamPtr(std::move(stream));
 }
 
-/// Whatever follows finds the change on every node, and in our picture of the tables.
-Async<> ScyllaBackend::after_ddl(Call call) {
-  static_cast<void>(co_await cluster_->agree_on_schema(std::min(call.deadline, Clock::now() + kAgreement)));
+/// Whatever follows finds the change on every node, and in our picture of the tables. `changed`: where it was made;
+/// null: nobody answered.
+Async<> ScyllaBackend::after_ddl(std::shared_ptr<Connection> changed, Call call) {
+  if (changed) {
+    const TimePoint deadline = std::min(call.deadline, Clock::now() + kAgreement);
+    static_cast<void>(co_await cluster_->agree_on_schema(std::move(changed), deadline));
+  }
   follower_.require();
   co_return Result<>();
 }

@@ -69,6 +69,7 @@ Error Cluster::unavailable(TimePoint now) const {
   Error error =
       says_why ? last_failure_ : Error(Code::database_unavailable, "The database cannot be reached at present");
   error.log_detail = last_error_;
+  if (error.hint.empty()) error.hint = last_failure_.hint;
   error.retry_after_s = contacts_backoff_.retry_after_s(now);
   for (const HostPtr& host : hosts_) {
     error.retry_after_s = std::max(error.retry_after_s, host->backoff.retry_after_s(now));
@@ -143,8 +144,7 @@ ConnectOptions Cluster::connect_options(const Host& host, std::uint32_t shard) c
   const bool secure = verifies || target_.sslmode == "require";
   if (secure) options.destination.tls = verifies ? Destination::Tls::verified : Destination::Tls::unverified;
   // Certificates name what the client was told to reach; nodes that the cluster told of go by their address.
-  const bool is_contact = !target_.address.empty() || hosts_.size() == 1;
-  options.destination.host = is_contact && !target_.host.empty() ? target_.host : host.node().address;
+  options.destination.host = host.node().name.empty() ? host.node().address : host.node().name;
   if (const auto known = host.any()) {
     const NodeOptions& node = known->node();
     const std::uint16_t port = secure ? node.shard_port_tls : node.shard_port;
@@ -261,6 +261,7 @@ Task<> Cluster::find_contacts() {
     for (std::string& address : *addresses) {
       Node node;
       node.address = std::move(address);
+      node.name = contact.host;
       node.port = contact.port != 0 ? contact.port : target_.port != 0 ? target_.port : kPort;
       nodes.push_back(std::move(node));
     }
@@ -303,6 +304,8 @@ Async<> Cluster::refresh(std::shared_ptr<Connection> connection) {
   }
   if (local_data_center_.empty()) local_data_center_ = topology->front().data_center;
   if (!stopping_) adopt(*std::move(topology));
+  // Where keyspaces keep their copies is read with the tables, for which nobody may ever ask.
+  if (shared_->replications_version() == 0) shared_->schema.request();
   co_return Result<>();
 }
 
@@ -341,8 +344,13 @@ void Cluster::tick(TimePoint now) {
     }
     host->close_idle(now, target_.pool.idle_timeout, host->node().data_center == local_data_center_ ? 1 : 0);
   }
-  for (Attempts* attempts : std::vector<Attempts*>(speculating_.begin(), speculating_.end())) {
-    if (std::ranges::find(speculating_, attempts) != speculating_.end()) attempts->tick(now);
+  decltype(speculating_) waiting;  // one that is woken may end, and others with it
+  waiting.swap(speculating_);
+  while (!waiting.empty()) {
+    Speculating& attempts = waiting.front();
+    waiting.pop_front();
+    speculating_.push_back(attempts);
+    static_cast<Attempts&>(attempts).tick(now);
   }
   for (Waiter* waiter : std::vector<Waiter*>(waiters_.begin(), waiters_.end())) {
     const bool is_there = std::ranges::find(waiters_, waiter) != waiters_.end();
@@ -378,11 +386,13 @@ Async<Cluster::Rows> Cluster::query_system(std::string_view cql, Call call) {
   co_return read_texts(answered.result);
 }
 
-Async<> Cluster::agree_on_schema(TimePoint deadline) {
+Async<> Cluster::agree_on_schema(std::shared_ptr<Connection> changed, TimePoint deadline) {
   for (;;) {
-    const auto connection = control_;
-    if (!connection) co_return Result<>();
-    const auto agreed = co_await has_one_schema(*connection, deadline);
+    std::vector<std::string> up;
+    for (const HostPtr& host : hosts_) {
+      if (host->is_connected()) up.push_back(host->node().address);
+    }
+    const auto agreed = co_await has_one_schema(*changed, std::move(up), deadline);
     if (!agreed || *agreed || Clock::now() >= deadline || stopping_) co_return Result<>();
     co_await runtime_.loop.sleep(milliseconds(50));
   }

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/intrusive/list.hpp>
+
 #include <athena/base/event.h>
 #include <athena/driver/backend.h>
 
@@ -19,6 +21,8 @@
 namespace athena::driver::scylla {
 
 class Attempts;
+/// What a request is in the list of those for which another node may be asked as well; leaves it when it goes.
+struct Speculating : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {};
 
 /// What is asked of the cluster. Views and pointers live in the frame of whoever asks.
 struct Asked {
@@ -58,8 +62,10 @@ class Cluster final : Connection::Owner {
   /// The rows of a query about the system, as texts; null is none. Collections are JSON.
   using Rows = std::vector<std::vector<std::optional<std::string>>>;
   Async<Rows> query_system(std::string_view cql, Call call);
-  /// Waits until all nodes that answer have one schema, for a while: what was just created is known everywhere then.
-  Async<> agree_on_schema(TimePoint deadline);
+  /// Waits until all nodes that it is connected to have the schema of the one at the other end, which was just changed
+  /// there, for a while: what was created is known everywhere then. Others cannot be asked: they may not have heard of
+  /// it yet.
+  Async<> agree_on_schema(std::shared_ptr<Connection> changed, TimePoint deadline);
 
   void use() noexcept { was_used_ = true; }
   void tick(TimePoint now);
@@ -120,7 +126,7 @@ class Cluster final : Connection::Owner {
   std::string local_data_center_;
   std::uint64_t replications_version_ = 0;
   std::list<Waiter*> waiters_;
-  std::list<Attempts*> speculating_;
+  boost::intrusive::list<Speculating, boost::intrusive::constant_time_size<false>> speculating_;  // each an Attempts
   std::shared_ptr<Connection> control_;
   std::optional<TimePoint> refresh_at_;
   Backoff contacts_backoff_;

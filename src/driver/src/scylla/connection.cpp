@@ -150,7 +150,14 @@ Async<std::shared_ptr<Connection>> Connection::open(Loop& loop, std::shared_ptr<
 }
 
 Async<> Connection::begin(const ConnectOptions& options, TimePoint deadline) {
-  ATHENA_CO_TRY(ExchangePtr answer, co_await ask_at_start(OptionsQuestion{}, deadline));
+  auto greeted = co_await ask_at_start(OptionsQuestion{}, deadline);
+  if (!greeted) {
+    Error error = std::move(greeted).error();
+    const bool may_want_tls = !heard_ && options.destination.tls == Destination::Tls::none;
+    if (may_want_tls) error.hint = "If the database wants TLS, say so: tls=verify-full";
+    co_return fail(std::move(error));
+  }
+  ExchangePtr answer = *std::move(greeted);
   if (answer->opcode == Opcode::error) co_return refused_by_server(*answer);
   if (answer->opcode != Opcode::supported) co_return fail(lost("no answer to OPTIONS"));
   node_ = read_node_options(answer->body.view());
@@ -289,6 +296,7 @@ Task<> Connection::read() {
     if (!got) co_return lose(got.error());
     in_.commit(*got);
     last_received_ = Clock::now();
+    heard_ = true;
     if (!process()) co_return;
   }
 }
@@ -421,7 +429,8 @@ bool is_wrong_version(const Error& error) noexcept {
 }
 
 bool is_permanent(const Error& error) noexcept {
-  return error.code == Code::configuration_error || has_cql_error(error, {kBadCredentials, 0x2200, 0x2100});
+  return error.code == Code::configuration_error || has_cql_error(error, {kBadCredentials, 0x2200, 0x2100}) ||
+         std::ranges::any_of(error.fields, [](const auto& field) { return field.first == kTlsFault; });
 }
 
 }  // namespace athena::driver::scylla

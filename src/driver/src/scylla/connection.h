@@ -180,13 +180,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   athena::Event probe_answered_;
   std::size_t orphans_ = 0;
   TimePoint last_received_, last_used_;
-  bool framed_ = false, lz4_ = false, started_ = false;
+  bool framed_ = false, lz4_ = false, started_ = false, heard_ = false;
   bool flush_scheduled_ = false, writing_ = false, closed_ = false, retiring_ = false;
 };
 
 /// The server does not speak the version that was tried.
 bool is_wrong_version(const Error& error) noexcept;
-/// Trying again within a second will not help: wrong password, no such keyspace.
+/// Trying again within a second will not help: wrong password, no such keyspace, a certificate that is not trusted.
 bool is_permanent(const Error& error) noexcept;
 
 }  // namespace athena::driver::scylla

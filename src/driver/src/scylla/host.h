@@ -31,7 +31,11 @@ class Host {
         backoff(reinterpret_cast<std::uintptr_t>(this)) {}
 
   const Node& node() const noexcept { return node_; }
-  void update(Node node) { node_ = std::move(node); }
+  /// What the cluster says of it; it keeps the name that the client gave it.
+  void update(Node node) {
+    if (node.name.empty()) node.name = std::move(node_.name);
+    node_ = std::move(node);
+  }
   const std::string& name() const noexcept { return name_; }  ///< "127.0.0.1:9042"
   const std::string& health_key() const noexcept { return health_key_; }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <charconv>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -8,6 +8,7 @@
 
 #include "postgres/live_fixture.h"
 #include "scylla/backend.h"
+#include "scylla/connection.h"
 
 /// A real Cassandra for the tests that need one: ATHENA_TEST_CASSANDRA says where (`scylla://127.0.0.1:9042`).
 namespace athena::driver::scylla {
@@ -20,25 +21,44 @@ using postgres::output;
 using postgres::read_all;
 using postgres::select_by;
 
-inline Target target_of(std::string_view uri, std::string keyspace) {
-  constexpr std::string_view kScheme = "scylla://";
-  if (!uri.starts_with(kScheme)) throw std::runtime_error("set ATHENA_TEST_CASSANDRA");
-  uri.remove_prefix(kScheme.size());
-  Target target;
-  target.kind = "scylla";
-  target.database = std::move(keyspace);
-  const std::size_t colon = uri.rfind(':');
-  target.host = uri.substr(0, colon);
-  std::from_chars(uri.data() + colon + 1, uri.data() + uri.size(), target.port);
-  return target;
+/// Where the tests find their database: in ATHENA_TEST_CASSANDRA, or in the variable that ATHENA_TEST_CQL names. If it
+/// wants TLS, the authority of its certificate becomes the one that this process trusts.
+inline std::string live_uri() {
+  const std::string other = environment("ATHENA_TEST_CQL");
+  const std::string name = other.empty() ? "ATHENA_TEST_CASSANDRA" : other;
+  if (const std::string authority = environment((name + "_CA").c_str()); !authority.empty()) {
+    ::setenv("SSL_CERT_FILE", authority.c_str(), 1);
+  }
+  return environment(name.c_str());
+}
+
+inline Target target_of(const std::string& uri, std::string keyspace) {
+  auto target = parse_uri(uri);
+  if (!target) throw std::runtime_error("set ATHENA_TEST_CASSANDRA: " + target.error().error);
+  target->database = std::move(keyspace);
+  return *std::move(target);
+}
+
+/// A connection to one node, as the cluster would make it.
+inline ConnectOptions connect_options(const Target& target, std::string address) {
+  ConnectOptions options;
+  options.destination.address = std::move(address);
+  options.destination.port = target.port;
+  options.destination.host = target.host;
+  if (target.sslmode == "verify-full") options.destination.tls = Destination::Tls::verified;
+  options.user = target.user;
+  options.secret = [password = target.password] { return Result<std::string>(password); };
+  options.keyspace = target.database;
+  return options;
 }
 
 /// One loop and one backend on it. run() drives the loop on the test's own thread.
 class LiveCluster {
  public:
-  explicit LiveCluster(Target target, std::shared_ptr<HostHealth> health = nullptr) {
+  /// `observer` hears what the driver says, instead of `counter`.
+  explicit LiveCluster(Target target, std::shared_ptr<HostHealth> health = nullptr, Observer* observer = nullptr) {
     shared = share(target);
-    backend = open(std::move(target), shared, Runtime{loop, counter, std::move(health)});
+    backend = open(std::move(target), shared, Runtime{loop, observer ? *observer : counter, std::move(health)});
   }
   ~LiveCluster() {
     run(backend->stop());

@@ -14,7 +14,7 @@ constexpr std::string_view kKeyspace = "athena_live";
 class Cassandra : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    LiveCluster admin(target_of(environment("ATHENA_TEST_CASSANDRA"), ""));
+    LiveCluster admin(target_of(live_uri(), ""));
     for (const char* text :
          {"CREATE KEYSPACE IF NOT EXISTS athena_live WITH replication = {'class': 'SimpleStrategy', "
           "'replication_factor': 1}",
@@ -25,7 +25,7 @@ class Cassandra : public testing::Test {
       ASSERT_TRUE(done) << text << ": " << done.error().error << ' ' << done.error().log_detail;
     }
   }
-  Cassandra() : db(target_of(environment("ATHENA_TEST_CASSANDRA"), std::string(kKeyspace))) {}
+  Cassandra() : db(target_of(live_uri(), std::string(kKeyspace))) {}
 
   void fill_events(int rows) {
     for (int i = 0; i < rows; i += 500) {
@@ -235,7 +235,7 @@ TEST_F(Cassandra, a_thousand_requests_share_the_connections) {
     const auto body = std::ranges::find((*answers[i])->columns, "body") - (*answers[i])->columns.begin();
     EXPECT_EQ((*answers[i])->at(0, static_cast<std::size_t>(body)), "note " + std::to_string(i % 100));
   }
-  EXPECT_LE(db.backend->health().connections, 4u);
+  EXPECT_LE(db.backend->health().connections, 4u * (1 + target_of(live_uri(), "").more_hosts.size()));
 }
 
 struct TypeCase {
@@ -315,11 +315,8 @@ struct WireCase {
 class CassandraWire : public Cassandra, public testing::WithParamInterface<WireCase> {};
 
 TEST_P(CassandraWire, long_messages_pass_in_both_directions) {
-  const Target target = target_of(environment("ATHENA_TEST_CASSANDRA"), std::string(kKeyspace));
-  ConnectOptions options;
-  options.destination.address = target.host;
-  options.destination.port = target.port;
-  options.keyspace = target.database;
+  const Target target = target_of(live_uri(), std::string(kKeyspace));
+  ConnectOptions options = connect_options(target, "127.0.0.1");
   options.version = GetParam().version;
   options.compress = GetParam().compress;
   const auto pool = std::make_shared<ExchangePool>();
@@ -346,10 +343,8 @@ INSTANTIATE_TEST_SUITE_P(Forms, CassandraWire,
                          });
 
 TEST_F(Cassandra, a_version_that_the_server_does_not_speak_is_lowered) {
-  const Target target = target_of(environment("ATHENA_TEST_CASSANDRA"), "");
-  ConnectOptions options;
-  options.destination.address = target.host;
-  options.destination.port = target.port;
+  const Target target = target_of(live_uri(), "");
+  ConnectOptions options = connect_options(target, "127.0.0.1");
   options.version = 7;
   const auto pool = std::make_shared<ExchangePool>();
   auto connection = db.run(Connection::open(db.loop, pool, options, Clock::now() + seconds(5)));
@@ -359,7 +354,7 @@ TEST_F(Cassandra, a_version_that_the_server_does_not_speak_is_lowered) {
 }
 
 TEST_F(Cassandra, a_keyspace_that_does_not_exist_is_said_at_once) {
-  LiveCluster other(target_of(environment("ATHENA_TEST_CASSANDRA"), "no_such_keyspace"));
+  LiveCluster other(target_of(live_uri(), "no_such_keyspace"));
   const TimePoint begin = Clock::now();
   const auto answer = other.cql("SELECT * FROM notes");
   ASSERT_FALSE(answer);

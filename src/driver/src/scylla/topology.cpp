@@ -137,13 +137,17 @@ Async<std::vector<Node>> read_topology(Connection& connection, Node self, bool a
   co_return nodes;
 }
 
-Async<bool> has_one_schema(Connection& connection, TimePoint deadline) {
+Async<bool> has_one_schema(Connection& connection, std::vector<std::string> addresses, TimePoint deadline) {
   const auto keep = connection.shared_from_this();
   ATHENA_CO_TRY(const auto local, co_await ask(connection, "SELECT schema_version FROM system.local", deadline));
-  ATHENA_CO_TRY(const auto peers, co_await ask(connection, "SELECT schema_version FROM system.peers", deadline));
+  ATHENA_CO_TRY(const auto peers,
+                co_await ask(connection, "SELECT schema_version, rpc_address, peer FROM system.peers", deadline));
   if (!local || local->size() != 1 || !peers) co_return true;  // there is no telling
   const auto& ours = local->front().front();
-  co_return std::ranges::all_of(*peers, [&ours](const auto& row) { return !row.front() || row.front() == ours; });
+  co_return std::ranges::all_of(*peers, [&](const auto& row) {
+    const std::string address = row[1] && !is_wildcard(*row[1]) ? *row[1] : row[2].value_or("");
+    return !row[0] || row[0] == ours || std::ranges::find(addresses, address) == addresses.end();
+  });
 }
 
 }  // namespace athena::driver::scylla

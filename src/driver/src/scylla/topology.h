@@ -18,7 +18,7 @@ Result<std::vector<std::vector<std::optional<std::string>>>> read_texts(const Re
 /// asked for. Without Murmur3Partitioner nodes have no tokens. Errors: connection_error.
 Async<std::vector<Node>> read_topology(Connection& connection, Node self, bool alone, TimePoint deadline);
 
-/// Whether all nodes that are up have the same schema, as this one sees it.
-Async<bool> has_one_schema(Connection& connection, TimePoint deadline);
+/// Whether this node and those at `addresses` have the same schema, as this one sees it. Others may be down.
+Async<bool> has_one_schema(Connection& connection, std::vector<std::string> addresses, TimePoint deadline);
 
 }  // namespace athena::driver::scylla

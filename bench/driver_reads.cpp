@@ -1,7 +1,7 @@
-// What the driver alone reaches: reads by primary key in a closed loop, through the public interface, rows decoded and
-// looked at. bench/run.py alternates it with `pgbench -M prepared`, and makes the table.
+// What the driver alone reaches on any backend: reads by primary key in a closed loop, through the public interface,
+// rows decoded and looked at. bench/run.py alternates it with `pgbench -M prepared` or other drivers, and makes the table.
 //
-//   bench_driver_postgres URI [SECONDS] [LOOPS] [IN_FLIGHT]
+//   bench_driver_reads URI [SECONDS] [LOOPS] [IN_FLIGHT]
 
 #include <cstdint>
 #include <cstdlib>
@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
   };
   const auto target = driver::parse_uri(argc > 1 ? argv[1] : "");
   if (!target) {
-    std::cerr << "usage: bench_driver_postgres URI [SECONDS] [LOOPS] [IN_FLIGHT]\n" << target.error().error << '\n';
+    std::cerr << "usage: bench_driver_reads URI [SECONDS] [LOOPS] [IN_FLIGHT]\n" << target.error().error << '\n';
     return 2;
   }
   const unsigned duration = number(2, 5), loops = number(3, 2), in_flight = number(4, 64);
