@@ -29,6 +29,7 @@ class FakeStream : public driver::RowStream {
   }
   std::uint64_t affected() const noexcept override { return result_.affected; }
   std::uint64_t statement_count() const noexcept override { return result_.statements; }
+  std::string cursor() const override { return next_ >= result_.batches.size() ? result_.cursor : std::string(); }
 
  private:
   FakeResult result_;
