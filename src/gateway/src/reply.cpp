@@ -141,8 +141,12 @@ void RowsReply::write_head(bool streaming) {
   head_written_ = true;
   Buffer head(kHeadroom);
   switch (context_.shape) {
-    case Shape::bare: head.append("["); break;
-    case Shape::compact: head.append("{\"data\":["); break;
+    case Shape::bare:
+      head.append("[");
+      break;
+    case Shape::compact:
+      head.append("{\"data\":[");
+      break;
     case Shape::documented:
       head.append("{\"status\":\"success\",");
       if (streaming) {
@@ -163,7 +167,9 @@ void RowsReply::write_head(bool streaming) {
   out.drop_front(kHeadroom - head.size());
 }
 
-void RowsReply::end_rows() { context_.body().push_back(']'); }
+void RowsReply::end_rows() {
+  context_.body().push_back(']');
+}
 
 bool RowsReply::member(std::string_view name) {
   if (context_.shape == Shape::bare) return false;

@@ -16,11 +16,11 @@ Result<> check_audit_headers(const RequestContext& context);
 /// What the answer to an insert or a delete says beside its rows.
 struct WriteReply {
   std::string_view message;
-  bool single = false;              ///< `data` is one row, not an array
-  bool ids_of_rows = false;         ///< resource_id comes from the rows' id column
+  bool single = false;               ///< `data` is one row, not an array
+  bool ids_of_rows = false;          ///< resource_id comes from the rows' id column
   std::string resource_id = "null";  ///< otherwise: JSON
   bool with_count = false;
-  bool without_rows = false;        ///< `data` is empty, whatever came back
+  bool without_rows = false;  ///< `data` is empty, whatever came back
 };
 
 /// The column whose value is the row's id: table_id_map.yaml, else a single-column primary key, else "" (there is
