@@ -166,6 +166,18 @@ std::optional<std::string_view> nearest(std::string_view wanted, const std::vect
   return best;
 }
 
+std::optional<std::string> bytes_of_hex(std::string_view digits) {
+  if (digits.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(digits.size() / 2);
+  for (std::size_t i = 0; i < digits.size(); i += 2) {
+    const int high = hex_value(digits[i]), low = hex_value(digits[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes.push_back(static_cast<char>(high << 4 | low));
+  }
+  return bytes;
+}
+
 std::string hex(std::string_view bytes) {
   std::string digits;
   digits.reserve(bytes.size() * 2);

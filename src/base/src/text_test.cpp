@@ -171,6 +171,8 @@ TEST(Text, suggests_what_the_whole_table_of_distances_would) {
 
 TEST(Text, writes_hex_and_base64) {
   EXPECT_EQ(hex(std::string_view("\x00\xab\xff", 3)), "00abff");
+  EXPECT_EQ(bytes_of_hex("00AbfF"), std::string("\x00\xab\xff", 3));
+  for (const char* none : {"0", "0g", "g0", "0x", " 0", "00 "}) EXPECT_EQ(bytes_of_hex(none), std::nullopt) << none;
   EXPECT_EQ(base64(""), "");
   EXPECT_EQ(base64("f"), "Zg==");
   EXPECT_EQ(base64("fo"), "Zm8=");
@@ -181,6 +183,9 @@ TEST(Text, writes_hex_and_base64) {
 
 TEST(Crypto, digests_as_the_standard_says_and_compares_whole_strings) {
   EXPECT_EQ(hex(crypto::sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(hex(crypto::hmac_sha256("Jefe", "what do ya want for nothing?")),  // RFC 4231, case 2
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(crypto::hmac_sha256("", "").size(), 32U);
   EXPECT_TRUE(crypto::constant_time_equal("abc", "abc"));
   EXPECT_FALSE(crypto::constant_time_equal("abc", "abd"));
   EXPECT_FALSE(crypto::constant_time_equal("abc", "ab"));

@@ -37,6 +37,7 @@ class FakeStream : public driver::RowStream {
     if (!results.empty()) results.push_back(nullptr);
     return results;
   }
+  std::string cursor() const override { return next_ >= result_.batches.size() ? result_.cursor : std::string(); }
 
  private:
   FakeResult result_;

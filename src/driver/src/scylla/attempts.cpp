@@ -29,6 +29,8 @@ Attempts::~Attempts() {
 void Attempts::abandon_all() noexcept {
   for (const Live& live : live_) live.exchange->abandon();
   live_.clear();
+  if (preparing_) preparing_->abandon();
+  preparing_ = nullptr;
 }
 
 Async<Answered> Attempts::run() {
@@ -47,7 +49,8 @@ Async<Answered> Attempts::run() {
     co_await wake_.wait();
     wake_.reset();
     if (cancelled_) co_return fail(cancelled_by(call_.cancellation->reason()));
-    if (speculation_ && speculation_->take(Clock::now()) && start_next()) ++cluster_.routed_.speculative;
+    if (speculation_ && speculation_->take(Clock::now()) && cluster_.shared_->retries.spend() && start_next())
+      ++cluster_.routed_.speculative;
     for (std::size_t i = 0; i < live_.size();) {
       if (!live_[i].exchange->finished && !live_[i].exchange->error) {
         ++i;
@@ -149,7 +152,7 @@ Task<Attempts::Verdict> Attempts::judge(Live ended) {
     if (!server) co_return Verdict::failed;
     error_ = error_from_server(*server, {asked_.caller_cql, asked_.is_write});
     const FailureFacts facts = failure_of(*server);
-    if (facts.kind == Failure::overloaded) cluster_.report_failure(*ended.host);
+    if (facts.kind == Failure::overloaded || facts.kind == Failure::bootstrapping) cluster_.report_failure(*ended.host);
     co_return co_await follow(facts, std::move(ended));
   }
   if (exchange.error->code != Code::connection_error) {  // the deadline, or an answer that is too long
@@ -174,6 +177,7 @@ Attempts::Verdict Attempts::read_answer(const Live& ended) {
     error_ = malformed();
     return Verdict::failed;
   }
+  cluster_.observe_extras(answered_.extras);
   if (exchange.opcode == Opcode::error) {
     error_ = malformed();
     return Verdict::failed;
@@ -193,15 +197,20 @@ Attempts::Verdict Attempts::read_answer(const Live& ended) {
   return Verdict::answered;
 }
 
+/// What never left costs the cluster nothing; everything else is load beyond what callers asked for, which has a bound.
+bool Attempts::may_send_again(FailureFacts facts) {
+  return facts.kind == Failure::not_sent || cluster_.shared_->retries.spend();
+}
+
 /// What an attempt that failed leads to; error_ says how it did.
 Task<Attempts::Verdict> Attempts::follow(FailureFacts facts, Live ended) {
   switch (decision_->after(facts)) {
     case Next::same_host:
+      if (!may_send_again(facts) || (!start(ended.connection, ended.host) && !start_next())) break;
       cluster_.observe(Event::Kind::retried);
-      if (start(ended.connection, ended.host) || start_next()) co_return Verdict::goes_on;
-      break;
+      co_return Verdict::goes_on;
     case Next::next_host:
-      if (start_next()) {
+      if (may_send_again(facts) && start_next()) {
         cluster_.observe(Event::Kind::retried);
         co_return Verdict::goes_on;
       }
@@ -210,7 +219,7 @@ Task<Attempts::Verdict> Attempts::follow(FailureFacts facts, Live ended) {
       // It did not get through: the connection may be back in a moment.
       const bool may_wait =
           facts.kind == Failure::not_sent || (facts.kind == Failure::connection_lost && asked_.is_idempotent);
-      if (!may_wait || !live_.empty() || ++rounds_ >= kMaxRounds) break;
+      if (!may_wait || !live_.empty() || ++rounds_ >= kMaxRounds || !may_send_again(facts)) break;
       cluster_.observe(Event::Kind::retried);
       error_.reset();
       plan_.clear();
@@ -218,23 +227,33 @@ Task<Attempts::Verdict> Attempts::follow(FailureFacts facts, Live ended) {
     }
     case Next::prepare_again: {
       auto prepared = co_await prepare_again(*ended.connection);
-      if (!prepared) {
-        error_ = std::move(prepared).error();
-        break;
-      }
-      if (start(ended.connection, ended.host) || start_next()) co_return Verdict::goes_on;
+      if (prepared && (start(ended.connection, ended.host) || start_next())) co_return Verdict::goes_on;
+      if (prepared) break;
+      error_ = std::move(prepared).error();
+      // The statement itself did not run.
+      if (ended.connection->is_closed()) co_return co_await follow({.kind = Failure::not_sent}, std::move(ended));
       break;
     }
   }
   co_return Verdict::failed;
 }
 
+/// Tells a node the statements that it forgot. Meanwhile others may answer, and the caller may go.
 Async<> Attempts::prepare_again(Connection& connection) {
   cluster_.observe(Event::Kind::prepared_again);
   const auto keep = connection.shared_from_this();
   for (const PreparedPtr& statement : asked_.prepared) {
-    ATHENA_CO_TRY(const ExchangePtr answer,
-                  co_await connection.ask(PrepareQuestion{statement->cql, statement->keyspace}, call_.deadline));
+    preparing_ = connection.send(PrepareQuestion{statement->cql, statement->keyspace}, call_.deadline, wake_);
+    while (!cancelled_ && !preparing_->finished && !preparing_->error) {
+      co_await wake_.wait();
+      wake_.reset();
+    }
+    if (cancelled_) {
+      abandon_all();
+      co_return fail(cancelled_by(call_.cancellation->reason()));
+    }
+    const ExchangePtr answer = std::exchange(preparing_, nullptr);
+    if (answer->error) co_return fail(std::move(*answer->error));
     std::string_view body = answer->body.view();
     AnswerExtras extras;
     if (!take_extras(answer->flags, body, extras)) co_return fail(malformed());
@@ -245,8 +264,10 @@ Async<> Attempts::prepare_again(Connection& connection) {
     }
     const auto prepared = answer->opcode == Opcode::result ? read_prepared(body, connection.version()) : std::nullopt;
     if (!prepared) co_return fail(malformed());
-    // Nodes of different releases may name one statement differently: it is then prepared anew from the start.
-    if (prepared->id != statement->id) co_return fail(Error(Code::connection_error).logged("another id"));
+    if (prepared->id == statement->id) continue;
+    // Nodes of different releases may name one statement differently: it is prepared anew from the start.
+    statement->is_outdated = true;
+    co_return fail(error_from_server({.code = kUnprepared, .message = "another id"}, {}));
   }
   co_return Result<>();
 }

@@ -41,6 +41,7 @@ class Attempts : public Speculating {
   Async<> wait_for_connection();
   Task<Verdict> judge(Live ended);
   Verdict read_answer(const Live& ended);
+  bool may_send_again(FailureFacts facts);
   Task<Verdict> follow(FailureFacts facts, Live ended);
   Async<> prepare_again(Connection& connection);
   Error lost(const Exchange& exchange) const;
@@ -54,6 +55,7 @@ class Attempts : public Speculating {
   std::optional<RetryDecision> decision_;
   std::optional<Speculation> speculation_;
   boost::container::small_vector<Live, 2> live_;
+  ExchangePtr preparing_;  // a statement that a node forgot
   athena::Event wake_;
   std::optional<Error> error_;  // of the attempt that ended last
   Answered answered_;

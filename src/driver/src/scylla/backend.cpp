@@ -22,6 +22,8 @@ using StreamPtr = std::unique_ptr<RowStream>;
 constexpr milliseconds kAgreement{10'000};
 /// Statements of one batch: their number has 16 bits.
 constexpr std::size_t kMaxBatch = 65'535;
+/// Beyond any keyspace's; what is asked with one has 16 bits for its length.
+constexpr std::size_t kMaxNameBytes = 255;
 
 std::unexpected<Error> malformed() {
   return fail(Error(Code::connection_error, "The database's answer could not be read").logged("malformed result"));
@@ -42,6 +44,17 @@ struct Bound {
   PreparedPtr prepared;
   BoundValues values;
 };
+
+/// `cursor`: of a page's end, where the next begins; empty: from the start. Borrowed.
+struct RunOptions {
+  bool is_write = false;
+  std::string_view cursor;
+};
+
+/// A node knows one of them by another id by now: prepared anew they will do.
+bool are_outdated(const std::vector<Bound>& bounds) noexcept {
+  return std::ranges::any_of(bounds, [](const Bound& bound) { return bound.prepared->is_outdated; });
+}
 
 class ScyllaBackend final : public Backend {
  public:
@@ -70,9 +83,12 @@ class ScyllaBackend final : public Backend {
 
  private:
   Async<SchemaPtr> load_schema(Call call);
-  Async<StreamPtr> run(const query::CqlPrinted& printed, bool is_write, Call call);
-  Async<StreamPtr> run_one(const query::CqlPrinted& printed, Bound bound, bool is_write, Call call);
+  Async<StreamPtr> run(const query::CqlPrinted& printed, std::vector<Bound>& bounds, RunOptions options, Call call);
+  Async<StreamPtr> run_one(const query::CqlPrinted& printed, const std::vector<Bound>& bounds, RunOptions options,
+                           Call call);
+  Result<> add_page(Source& source, const query::CqlPrinted& printed, std::string_view cursor) const;
   Async<StreamPtr> run_batch(const query::CqlPrinted& printed, const std::vector<Bound>& bounds, Call call);
+  Async<Source> source_of(const Native& native, bool writes, Call call);
   Async<PreparedPtr> prepare(std::string_view cql, std::string_view keyspace, bool caller_cql, Call call);
   Async<Bound> bind(const query::CqlStatement& statement, Call call);
   Result<StreamPtr> written(const query::CqlPrinted& printed, const std::vector<Bound>& bounds) const;
@@ -90,41 +106,43 @@ Async<StreamPtr> ScyllaBackend::execute(query::Statement statement, Call call) {
   cluster_->use();
   const auto* select = std::get_if<query::Select>(&statement);
   if (!select && (call.read_only || target_.read_only)) co_return read_only();
-  if (select && select->cursor) {
-    co_return fail(Code::feature_not_supported, "Pages by cursor are not supported on this client",
-                   "Ask for the rows behind the last key with a condition");
-  }
+  const std::string cursor = select ? select->cursor.value_or("") : std::string();
   for (bool again = false;; again = true) {
     ATHENA_CO_TRY(const SchemaPtr schema, co_await follower_.get(call));  // `printed` points into it
     Error error;
+    std::vector<Bound> bounds;
     if (auto printed = query::to_cql(statement, *schema, {call.names}); !printed) {
       error = std::move(printed).error();
-    } else if (auto stream = co_await run(*printed, !select, call); !stream) {
+    } else if (auto stream = co_await run(*printed, bounds, {!select, cursor}, call); !stream) {
       error = std::move(stream).error();
     } else {
       co_return stream;
     }
-    const bool may_retry = !again && co_await follower_.refreshed_after(error, call);
+    const bool may_retry = !again && (are_outdated(bounds) || co_await follower_.refreshed_after(error, call));
     if (!may_retry) co_return fail(std::move(error));
   }
 }
 
-Async<StreamPtr> ScyllaBackend::run(const query::CqlPrinted& printed, bool is_write, Call call) {
+/// `bounds` is filled: whoever asked looks there why it failed.
+Async<StreamPtr> ScyllaBackend::run(const query::CqlPrinted& printed, std::vector<Bound>& bounds, RunOptions options,
+                                    Call call) {
   if (printed.statements.size() > kMaxBatch) {
     co_return fail(Code::limit_exceeded, "More rows than one batch of the database takes",
                    "Send at most " + std::to_string(kMaxBatch) + " rows at a time");
   }
-  std::vector<Bound> bounds;
   for (const query::CqlStatement& statement : printed.statements) {
     ATHENA_CO_TRY(Bound bound, co_await bind(statement, call));
     bounds.push_back(std::move(bound));
   }
   if (bounds.empty()) co_return written(printed, bounds);
   if (bounds.size() > 1) co_return co_await run_batch(printed, bounds, call);
-  co_return co_await run_one(printed, std::move(bounds.front()), is_write, call);
+  co_return co_await run_one(printed, bounds, options, call);
 }
 
-Async<StreamPtr> ScyllaBackend::run_one(const query::CqlPrinted& printed, Bound bound, bool is_write, Call call) {
+Async<StreamPtr> ScyllaBackend::run_one(const query::CqlPrinted& printed, const std::vector<Bound>& bounds,
+                                        RunOptions options, Call call) {
+  const auto [is_write, cursor] = options;
+  const Bound& bound = bounds.front();
   Source source;
   source.prepared = bound.prepared;
   source.values = bound.values;
@@ -132,8 +150,13 @@ Async<StreamPtr> ScyllaBackend::run_one(const query::CqlPrinted& printed, Bound 
   source.is_write = is_write;
   source.is_idempotent = !is_write || (call.idempotent && printed.is_idempotent);
   source.keeps_metadata = printed.is_conditional;
+  if (printed.page_rows > 0) ATHENA_CO_TRY_VOID(add_page(source, printed, cursor));
   auto stream = std::make_unique<PagedStream>(cluster_, std::move(source), call);
-  ATHENA_CO_TRY_VOID(co_await stream->begin(printed.keys));
+  if (auto begun = co_await stream->begin(printed.keys); !begun) {
+    // A paging state that the database itself does not take any more, as after an upgrade.
+    if (!cursor.empty() && has_cql_error(begun.error(), kProtocolError)) co_return fail(bad_cursor());
+    co_return fail(std::move(begun).error());
+  }
   if (const auto& changed = stream->new_columns(); changed && !printed.is_conditional) {
     auto newer = std::make_shared<Prepared>(*bound.prepared);
     newer->columns = changed;
@@ -146,9 +169,20 @@ Async<StreamPtr> ScyllaBackend::run_one(const query::CqlPrinted& printed, Bound 
     none.statements.clear();
     co_return written(none, {});
   }
-  std::vector<Bound> bounds;
-  bounds.push_back(std::move(bound));
   co_return written(printed, bounds);
+}
+
+Result<> ScyllaBackend::add_page(Source& source, const query::CqlPrinted& printed, std::string_view cursor) const {
+  std::string secret = target_.password;
+  if (target_.secret) {
+    ATHENA_TRY(secret, target_.secret());
+  }
+  source.page_rows = printed.page_rows;
+  source.seal = CursorSeal(secret, target_.database, source.prepared->cql, source.values.bytes);
+  if (!cursor.empty()) {
+    ATHENA_TRY(source.paging_state, source.seal.open(cursor));
+  }
+  return {};
 }
 
 Async<StreamPtr> ScyllaBackend::run_batch(const query::CqlPrinted& printed, const std::vector<Bound>& bounds,
@@ -244,32 +278,44 @@ Async<StreamPtr> ScyllaBackend::execute(Native native, Call call) {
   ATHENA_CO_TRY(const SqlFacts facts, analyze_cql(native.text));
   const bool writes = facts.writes_anything();
   if (writes && (call.read_only || target_.read_only)) co_return read_only();
+  if (native.schema_name.size() > kMaxNameBytes) {
+    co_return fail(Code::undefined_object, "No keyspace has so long a name");
+  }
   const bool has_ddl = std::ranges::find(facts.statements, StatementKind::ddl) != facts.statements.end();
+  for (bool again = false;; again = true) {
+    ATHENA_CO_TRY(Source source, co_await source_of(native, writes, call));
+    const PreparedPtr prepared = source.prepared;
+    auto stream = std::make_unique<PagedStream>(cluster_, std::move(source), call);
+    auto begun = co_await stream->begin({});
+    if (has_ddl) ATHENA_CO_TRY_VOID(co_await after_ddl(stream->answered().connection, call));
+    if (begun) co_return StreamPtr(std::move(stream));
+    const bool may_retry = !again && prepared && prepared->is_outdated;
+    if (!may_retry) co_return fail(std::move(begun).error());
+  }
+}
+
+Async<Source> ScyllaBackend::source_of(const Native& native, bool writes, Call call) {
   Source source;
   source.keyspace = native.schema_name == target_.database ? std::string() : native.schema_name;
   source.is_write = writes;
   source.is_idempotent = !writes || call.idempotent;
   source.caller_cql = true;
   if (native.params.empty()) {
-    source.cql = std::move(native.text);
-  } else {
-    ATHENA_CO_TRY(source.prepared, co_await prepare(native.text, source.keyspace, true, call));
-    const auto& binds = source.prepared->binds;
-    if (binds.size() != native.params.size()) {
-      co_return fail(Code::invalid_parameter, "The statement has " + std::to_string(binds.size()) + " parameters, " +
-                                                  std::to_string(native.params.size()) + " values were given");
-    }
-    for (std::size_t i = 0; i < binds.size(); ++i) {
-      ATHENA_CO_TRY_VOID(bind_value(source.values, native.params[i], binds[i].name, binds[i].type));
-    }
-    source.token = token_of(*source.prepared, source.values);
-    source.keeps_metadata = writes;
+    source.cql = native.text;
+    co_return source;
   }
-  auto stream = std::make_unique<PagedStream>(cluster_, std::move(source), call);
-  auto begun = co_await stream->begin({});
-  if (has_ddl) ATHENA_CO_TRY_VOID(co_await after_ddl(stream->answered().connection, call));
-  if (!begun) co_return fail(std::move(begun).error());
-  co_return StreamPtr(std::move(stream));
+  ATHENA_CO_TRY(source.prepared, co_await prepare(native.text, source.keyspace, true, call));
+  const auto& binds = source.prepared->binds;
+  if (binds.size() != native.params.size()) {
+    co_return fail(Code::invalid_parameter, "The statement has " + std::to_string(binds.size()) + " parameters, " +
+                                                std::to_string(native.params.size()) + " values were given");
+  }
+  for (std::size_t i = 0; i < binds.size(); ++i) {
+    ATHENA_CO_TRY_VOID(bind_value(source.values, native.params[i], binds[i].name, binds[i].type));
+  }
+  source.token = token_of(*source.prepared, source.values);
+  source.keeps_metadata = writes;
+  co_return source;
 }
 
 /// Whatever follows finds the change on every node, and in our picture of the tables. `changed`: where it was made;
@@ -288,17 +334,18 @@ Async<std::uint64_t> ScyllaBackend::count(query::Select select, query::Count, Ca
   for (bool again = false;; again = true) {
     ATHENA_CO_TRY(const SchemaPtr schema, co_await follower_.get(call));
     Error error;
+    std::vector<Bound> bounds;
     if (auto printed = query::to_count_cql(select, *schema, {call.names}); !printed) {
       error = std::move(printed).error();
     } else if (printed->statements.empty()) {
       co_return 0;
-    } else if (auto stream = co_await run(*printed, false, call); !stream) {
+    } else if (auto stream = co_await run(*printed, bounds, {}, call); !stream) {
       error = std::move(stream).error();
     } else {
       ATHENA_CO_TRY(const RowBatch batch, co_await (*stream)->next());
       co_return count_of(batch);
     }
-    const bool may_retry = !again && co_await follower_.refreshed_after(error, call);
+    const bool may_retry = !again && (are_outdated(bounds) || co_await follower_.refreshed_after(error, call));
     if (!may_retry) co_return fail(std::move(error));
   }
 }

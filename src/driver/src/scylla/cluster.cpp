@@ -14,7 +14,9 @@ namespace athena::driver::scylla {
 namespace {
 
 constexpr std::uint16_t kPort = 9042;
-constexpr milliseconds kRefreshAfterEvent{1'000}, kRefreshInterval{60'000}, kRefreshTimeout{5'000};
+constexpr milliseconds kRefreshAfterEvent{1'000}, kRefreshInterval{60'000}, kRefreshTimeout{5'000},
+    kRefreshRetry{5'000};
+constexpr std::size_t kMaxWarnings = 10, kMaxWarningBytes = 500;
 constexpr milliseconds kShardRetry{10'000};
 
 }  // namespace
@@ -30,6 +32,7 @@ Cluster::~Cluster() = default;
 
 Async<Answered> Cluster::run(const Asked& asked, Call call) {
   if (stopping_) co_return fail(Code::shutting_down);
+  shared_->retries.earn();
   Attempts attempts(*this, asked, call);
   co_return co_await attempts.run();
 }
@@ -148,7 +151,7 @@ ConnectOptions Cluster::connect_options(const Host& host, std::uint32_t shard) c
   if (const auto known = host.any()) {
     const NodeOptions& node = known->node();
     const std::uint16_t port = secure ? node.shard_port_tls : node.shard_port;
-    if (node.sharding.shards > 0 && port != 0) {
+    if (node.sharding.shards > 0 && port != 0 && !host.shard_port_fails) {
       options.destination.port = port;
       options.destination.source_modulus = node.sharding.shards;
       options.destination.source_rest = shard;
@@ -166,8 +169,9 @@ ConnectOptions Cluster::connect_options(const Host& host, std::uint32_t shard) c
 }
 
 Task<> Cluster::connect(HostPtr host, std::uint32_t shard, Budget::Place place, HostHealth::Permit permit) {
-  auto opened = co_await Connection::open(runtime_.loop, pool_, connect_options(*host, shard),
-                                          Clock::now() + target_.pool.connect_timeout);
+  const ConnectOptions options = connect_options(*host, shard);
+  const bool by_shard_port = options.destination.source_modulus > 0;
+  auto opened = co_await Connection::open(runtime_.loop, pool_, options, Clock::now() + target_.pool.connect_timeout);
   const TimePoint now = Clock::now();
   std::erase(host->opening, shard);
   const bool is_known = std::ranges::find(hosts_, host) != hosts_.end();
@@ -177,9 +181,7 @@ Task<> Cluster::connect(HostPtr host, std::uint32_t shard, Budget::Place place, 
     host->backoff.succeeded();
     host->is_offline = false;
     const NodeOptions& node = connection->node();
-    const bool has_shard = node.sharding.shards > 0 && host->is_connected() && host->choose(std::nullopt) != nullptr &&
-                           node.shard != shard;
-    if (has_shard) {  // elsewhere than it should: one of its own is there already, or will be
+    if (node.sharding.shards > 0 && host->has_shard(node.shard)) {  // elsewhere than it should, where one is already
       host->next_shard_try = now + kShardRetry;
       connection->close();
     } else {
@@ -190,6 +192,10 @@ Task<> Cluster::connect(HostPtr host, std::uint32_t shard, Budget::Place place, 
     }
   } else if (opened) {
     (*opened)->close();
+  } else if (by_shard_port && host->is_connected()) {
+    // The host is well, only this port of it cannot be reached: nobody is to leave it alone for that.
+    host->shard_port_fails = true;
+    observe(Event::Kind::connect_failed, host->name() + ": the port for shards cannot be reached");
   } else {
     if (is_permanent(opened.error())) {
       permit.succeeded(now);  // it answers
@@ -217,7 +223,10 @@ void Cluster::report_failure(const Host& host) {
 }
 
 void Cluster::connection_closed(Connection& connection, const Error& why) {
-  if (control_.get() == &connection) control_.reset();
+  if (control_.get() == &connection) {
+    control_.reset();
+    refresh_at_.reset();  // at once, on another
+  }
   for (const HostPtr& host : std::vector(hosts_)) {
     if (!host->remove(connection)) continue;
     if (stopping_ || connection.is_retiring()) return;
@@ -283,12 +292,13 @@ Task<> Cluster::find_contacts() {
 Task<> Cluster::take_control(std::shared_ptr<Connection> connection) {
   const TimePoint deadline = Clock::now() + kRefreshTimeout;
   const auto registered = co_await connection->ask(RegisterEvents{}, deadline);
+  bool is_known = false;
   if (registered && (*registered)->opcode == Opcode::ready && !connection->is_closed() && !stopping_) {
     control_ = connection;
-    static_cast<void>(co_await refresh(connection));
+    is_known = (co_await refresh(connection)).has_value();
   }
   taking_control_ = false;
-  if (!refresh_at_) refresh_at_ = Clock::now() + kRefreshInterval;
+  if (!refresh_at_) refresh_at_ = Clock::now() + (is_known ? kRefreshInterval : kRefreshRetry);
   end_background();
 }
 
@@ -359,13 +369,12 @@ void Cluster::tick(TimePoint now) {
   if (stopping_ || !was_used_) return;
   open_wanted(now);
   if (replications_version_ != shared_->replications_version()) rebuild_ring();
-  const bool wants_refresh = refresh_at_ && *refresh_at_ <= now;
-  if (taking_control_ || (control_ && !wants_refresh)) return;
+  if (taking_control_ || (refresh_at_ && *refresh_at_ > now)) return;
   std::shared_ptr<Connection> connection = control_;
   for (const HostPtr& host : hosts_) {
     if (!connection) connection = host->any();
   }
-  if (!connection || (!control_ && refresh_at_ && *refresh_at_ > now && ring_->nodes().empty())) return;
+  if (!connection) return;
   taking_control_ = true;
   refresh_at_.reset();
   begin_background();
@@ -427,6 +436,14 @@ Task<> Cluster::stop() {
     background_ended_.reset();
     co_await background_ended_.wait();
   }
+}
+
+void Cluster::observe_extras(const AnswerExtras& extras) {
+  const std::string trace = extras.tracing_id.empty() ? std::string() : " [trace " + extras.tracing_id + "]";
+  for (std::size_t i = 0; i < std::min(extras.warnings.size(), kMaxWarnings); ++i) {
+    observe(Event::Kind::server_warning, extras.warnings[i].substr(0, kMaxWarningBytes) + trace);
+  }
+  if (extras.warnings.empty() && !trace.empty()) observe(Event::Kind::server_warning, trace.substr(1));
 }
 
 void Cluster::observe(Event::Kind kind, std::string detail) {

@@ -115,6 +115,8 @@ class Cluster final : Connection::Owner {
 
   void begin_background() noexcept { ++background_; }
   void end_background();
+  /// What the server says beside an answer goes to the operators.
+  void observe_extras(const AnswerExtras& extras);
   void observe(Event::Kind kind, std::string detail = {});
 
   Runtime runtime_;

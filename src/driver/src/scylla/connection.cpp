@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kKeptBytes = 128 * 1024;
 constexpr std::uint8_t kLowestVersion = 4;
+/// Answers to the beginning that will be the same in a second.
+constexpr std::int32_t kPermanent[] = {kBadCredentials, 0x2200, 0x2100};
 
 Error lost(std::string detail) {
   return Error(Code::connection_error, "The connection to the database was lost").logged(std::move(detail));
@@ -38,14 +40,6 @@ std::unexpected<Error> refused_by_server(const Exchange& answer) {
     return refused("The keyspace of this client does not exist, or may not be used", error->message, error->code);
   }
   return refused("The database refused the connection", error->message, error->code);
-}
-
-bool has_cql_error(const Error& error, std::initializer_list<std::int32_t> numbers) noexcept {
-  return std::ranges::any_of(error.fields, [numbers](const auto& field) {
-    return field.first == "cql_error" && std::ranges::any_of(numbers, [&field](std::int32_t number) {
-             return field.second == cql_error_text(number);
-           });
-  });
 }
 
 NodeOptions read_node_options(std::string_view body) {
@@ -125,9 +119,10 @@ Connection::Connection(Loop& loop, std::shared_ptr<ExchangePool> pool, std::uniq
       wire_(std::move(wire)),
       version_(version),
       streams_(kMaxInFlight),
+      free_(kMaxInFlight),
       last_received_(Clock::now()),
       last_used_(last_received_) {
-  for (std::size_t i = kMaxInFlight; i-- > 0;) free_.push_back(static_cast<std::uint16_t>(i));
+  for (std::size_t i = 0; i < kMaxInFlight; ++i) free_.push_back(static_cast<std::uint16_t>(i));
 }
 
 Connection::~Connection() = default;
@@ -205,8 +200,8 @@ ExchangePtr Connection::enqueue(const Asked& question, TimePoint deadline, athen
     exchange->finish(lost("closed"));
     return exchange;
   }
-  const std::uint16_t stream = free_.back();
-  free_.pop_back();
+  const std::uint16_t stream = free_.front();
+  free_.pop_front();
   const std::size_t begin = asked_.size();
   MessageWriter(asked_, version_).write(static_cast<std::int16_t>(stream), question);
   if (lz4_ && started_ && version_ < 5) compress_body(asked_, begin);
@@ -425,11 +420,12 @@ void Connection::lose(Error why) {
 }
 
 bool is_wrong_version(const Error& error) noexcept {
-  return has_cql_error(error, {kProtocolError});
+  return has_cql_error(error, kProtocolError);
 }
 
 bool is_permanent(const Error& error) noexcept {
-  return error.code == Code::configuration_error || has_cql_error(error, {kBadCredentials, 0x2200, 0x2100}) ||
+  return error.code == Code::configuration_error ||
+         std::ranges::any_of(kPermanent, [&error](std::int32_t number) { return has_cql_error(error, number); }) ||
          std::ranges::any_of(error.fields, [](const auto& field) { return field.first == kTlsFault; });
 }
 

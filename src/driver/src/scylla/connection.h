@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include <boost/circular_buffer.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
 #include <athena/base/cancellation.h>
@@ -174,8 +175,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Buffer asked_;                      // whole envelopes of this turn of the loop
   Buffer out_;                        // bytes for the socket
   std::vector<ExchangePtr> streams_;  // by stream; null: free
-  std::vector<std::uint16_t> free_;   // streams, the last one is next
-  std::vector<ExchangePtr> unsent_;   // those in asked_
+  /// Streams, the one that rested longest is next: an answer that comes twice meets nobody, and not the next request.
+  boost::circular_buffer<std::uint16_t> free_;
+  std::vector<ExchangePtr> unsent_;  // those in asked_
   ExchangePtr probe_;
   athena::Event probe_answered_;
   std::size_t orphans_ = 0;

@@ -1,9 +1,11 @@
 #include "scylla/decode.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include <athena/base/json_writer.h>
 
@@ -26,8 +28,12 @@ bool append_duration_of(std::string& out, std::string_view bytes) {
   const auto months = take_vint(bytes), days = take_vint(bytes), nanos = take_vint(bytes);
   if (!months || !days || !nanos || !bytes.empty()) return false;
   const auto unfold = [](std::uint64_t v) { return static_cast<std::int64_t>(v >> 1 ^ (0 - (v & 1))); };
-  append_duration(
-      out, {static_cast<std::int32_t>(unfold(*months)), static_cast<std::int32_t>(unfold(*days)), unfold(*nanos)});
+  const std::int64_t parts[] = {unfold(*months), unfold(*days), unfold(*nanos)};
+  const auto has_negative = std::ranges::any_of(parts, [](std::int64_t part) { return part < 0; });
+  const auto has_positive = std::ranges::any_of(parts, [](std::int64_t part) { return part > 0; });
+  if (!std::in_range<std::int32_t>(parts[0]) || !std::in_range<std::int32_t>(parts[1])) return false;
+  if (has_negative && has_positive) return false;  // one sign stands for all
+  append_duration(out, {static_cast<std::int32_t>(parts[0]), static_cast<std::int32_t>(parts[1]), parts[2]});
   return true;
 }
 

@@ -118,9 +118,11 @@ std::optional<std::string> decimal_of(std::string_view numeral) {
   std::int64_t scale = 0;
   if (const std::size_t e = numeral.find_first_of("eE"); e != std::string_view::npos) {
     std::string_view exponent = numeral.substr(e + 1);
-    if (exponent.starts_with('+')) exponent.remove_prefix(1);
+    const bool has_plus = exponent.starts_with('+');
+    if (has_plus) exponent.remove_prefix(1);
     const auto value = text::parse_i64(exponent);
-    if (!value || *value > kMaxScale || *value < -kMaxScale) return std::nullopt;
+    if (!value || (has_plus && exponent.starts_with('-')) || *value > kMaxScale || *value < -kMaxScale)
+      return std::nullopt;
     scale = -*value;
     numeral = numeral.substr(0, e);
   }
@@ -128,6 +130,7 @@ std::optional<std::string> decimal_of(std::string_view numeral) {
   if (const std::size_t point = digits.find('.'); point != std::string::npos) {
     scale += static_cast<std::int64_t>(digits.size() - point - 1);
     digits.erase(point, 1);
+    if (point < digits.size() && !is_digit(digits[point])) return std::nullopt;  // a sign, which belongs in front
   }
   const auto unscaled = varint_of(digits);
   if (!unscaled) return std::nullopt;

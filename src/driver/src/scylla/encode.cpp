@@ -76,22 +76,9 @@ bool is_composite(const CqlType& type) noexcept {
   return form == Form::list || form == Form::map || form == Form::fields || form == Form::vector;
 }
 
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-std::optional<std::string> bytes_of_hex(std::string_view digits) {
-  if (digits.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(digits.size() / 2);
-  for (std::size_t i = 0; i < digits.size(); i += 2) {
-    const int high = hex_digit(digits[i]), low = hex_digit(digits[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes.push_back(static_cast<char>(high << 4 | low));
-  }
-  return bytes;
+/// Without the plus that a numeral may have in front, which std::from_chars does not take.
+std::string_view without_plus(std::string_view numeral) noexcept {
+  return numeral.starts_with('+') && !numeral.starts_with("+-") ? numeral.substr(1) : numeral;
 }
 
 /// The length in front of what was appended since `begin`, where four bytes were left for it.
@@ -167,8 +154,7 @@ Result<> ValueWriter::write_number(std::string& out, const CqlType& type, Leaf l
     out.append(*bytes);
     return {};
   }
-  std::string_view digits = leaf.text;
-  if (digits.starts_with('+')) digits.remove_prefix(1);
+  const std::string_view digits = without_plus(leaf.text);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (end != digits.data() + digits.size()) return wrong(type);
@@ -183,8 +169,7 @@ Result<> ValueWriter::write_number(std::string& out, const CqlType& type, Leaf l
 
 Result<> ValueWriter::write_real(std::string& out, const CqlType& type, Leaf leaf) const {
   if (leaf.kind == Leaf::Kind::boolean) return wrong(type);
-  std::string_view digits = leaf.text;
-  if (digits.starts_with('+')) digits.remove_prefix(1);
+  const std::string_view digits = without_plus(leaf.text);
   double value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (end != digits.data() + digits.size() || digits.empty()) return wrong(type);
@@ -248,7 +233,7 @@ Result<> ValueWriter::write_bytes(std::string& out, const CqlType& type, Leaf le
     return {};
   }
   const bool has_prefix = leaf.text.starts_with("\\x") || leaf.text.starts_with("0x");
-  const auto bytes = has_prefix ? bytes_of_hex(leaf.text.substr(2)) : std::nullopt;
+  const auto bytes = has_prefix ? text::bytes_of_hex(leaf.text.substr(2)) : std::nullopt;
   if (!bytes) return wrong(type, "hex digits behind \\x");
   out.append(*bytes);
   return {};
@@ -260,7 +245,7 @@ Result<> ValueWriter::write_uuid_of(std::string& out, const CqlType& type, Leaf 
     return wrong(type);
   }
   std::erase(digits, '-');
-  const auto bytes = digits.size() == 32 ? bytes_of_hex(digits) : std::nullopt;
+  const auto bytes = digits.size() == 32 ? text::bytes_of_hex(digits) : std::nullopt;
   if (!bytes) return wrong(type);
   if (type.kind == CqlKind::timeuuid && ((*bytes)[6] & 0xF0) != 0x10) return wrong(type, "a UUID of version 1");
   out.append(*bytes);

@@ -127,8 +127,9 @@ FailureFacts failure_of(const ServerError& server) noexcept {
     case 0x1000:
       return {.kind = Failure::unavailable};
     case 0x1001:
-    case 0x1002:
       return {.kind = Failure::overloaded};
+    case 0x1002:
+      return {.kind = Failure::bootstrapping};
     case 0x1100:
       return {.kind = Failure::write_timeout, .enough_replies = server.write_type == "BATCH_LOG"};
     case 0x1200:
@@ -143,6 +144,12 @@ FailureFacts failure_of(const ServerError& server) noexcept {
 
 std::string cql_error_text(std::int32_t number) {
   return fmt::format("0x{:04X}", number);
+}
+
+bool has_cql_error(const Error& error, std::int32_t number) noexcept {
+  return std::ranges::any_of(error.fields, [number](const auto& field) {
+    return field.first == "cql_error" && field.second == cql_error_text(number);
+  });
 }
 
 std::span<const CqlErrorRow> cql_error_rows() noexcept {

@@ -39,6 +39,9 @@ std::span<const CqlErrorRow> cql_error_rows() noexcept;
 /// The number as errors carry it in their details: `0x2200`.
 std::string cql_error_text(std::int32_t number);
 
+/// Whether it came with this number.
+bool has_cql_error(const Error& error, std::int32_t number) noexcept;
+
 inline constexpr std::int32_t kBadCredentials = 0x0100, kProtocolError = 0x000A, kUnprepared = 0x2500;
 
 }  // namespace athena::driver::scylla

@@ -29,19 +29,28 @@ std::uint32_t Host::busy() const noexcept {
 }
 
 std::optional<std::uint32_t> Host::wanted_shard() const noexcept {
-  if (open_.empty()) return opening.empty() ? std::optional(0u) : std::nullopt;
+  // One that takes nothing new serves nobody who comes now.
+  const auto cannot_help = [](const Open& open) {
+    return open.connection->is_retiring() || open.connection->in_flight() >= kBusy;
+  };
+  if (std::ranges::all_of(open_, [](const Open& open) { return open.connection->is_retiring(); })) {
+    return opening.empty() ? std::optional(0u) : std::nullopt;
+  }
   const std::uint32_t shards = sharding().shards;
   if (shards == 0) {
     if (!opening.empty() || open_.size() >= kMostConnections) return std::nullopt;
-    const bool all_busy =
-        std::ranges::all_of(open_, [](const Open& open) { return open.connection->in_flight() >= kBusy; });
-    return all_busy ? std::optional(0u) : std::nullopt;
+    return std::ranges::all_of(open_, cannot_help) ? std::optional(0u) : std::nullopt;
   }
   for (std::uint32_t shard = 0; shard < shards; ++shard) {
-    const bool has = std::ranges::any_of(open_, [shard](const Open& o) { return o.connection->node().shard == shard; });
-    if (!has && std::ranges::find(opening, shard) == opening.end()) return shard;
+    if (!has_shard(shard) && std::ranges::find(opening, shard) == opening.end()) return shard;
   }
   return std::nullopt;
+}
+
+bool Host::has_shard(std::uint32_t shard) const noexcept {
+  return std::ranges::any_of(open_, [shard](const Open& open) {
+    return open.connection->node().shard == shard && !open.connection->is_retiring();
+  });
 }
 
 void Host::add(std::shared_ptr<Connection> connection, Budget::Place place) {

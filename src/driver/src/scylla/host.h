@@ -48,6 +48,7 @@ class Host {
 
   /// A shard that has no connection yet, or 0 where shards do not matter; none: there are enough.
   std::optional<std::uint32_t> wanted_shard() const noexcept;
+  bool has_shard(std::uint32_t shard) const noexcept;
   Sharding sharding() const noexcept { return open_.empty() ? Sharding{} : open_.front().connection->node().sharding; }
 
   void add(std::shared_ptr<Connection> connection, Budget::Place place);
@@ -76,6 +77,7 @@ class Host {
   std::vector<std::uint32_t> opening;  ///< shards to which a connection is being made
   std::uint8_t version = 5;            ///< of the protocol, to try first
   TimePoint next_shard_try{};          ///< not before, after a connection ended on another shard than it should
+  bool shard_port_fails = false;       ///< behind a firewall: shards are met by chance then, on the ordinary port
   bool is_offline = false;             ///< as the process's health saw it at the last tick
 };
 

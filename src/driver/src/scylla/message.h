@@ -162,9 +162,9 @@ struct ServerError {
   Consistency consistency = Consistency::any;
   std::int32_t received = 0, required = 0;
   bool data_present = false;
-  std::string write_type;       ///< write timeout and failure
-  std::string keyspace, table;  ///< already exists
-  std::string unprepared_id;
+  std::string write_type{};         ///< write timeout and failure
+  std::string keyspace{}, table{};  ///< already exists
+  std::string unprepared_id{};
 };
 std::optional<ServerError> read_error(std::string_view body);
 

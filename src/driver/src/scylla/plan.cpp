@@ -54,18 +54,19 @@ Next RetryDecision::after(FailureFacts failure) noexcept {
   if (++attempts_ >= kMaxAttempts) return Next::give_up;
   switch (failure.kind) {
     case Failure::not_sent:
-    case Failure::overloaded:
+    case Failure::bootstrapping:
       return next_host();
+    case Failure::overloaded:
     case Failure::connection_lost:
       return is_idempotent_ ? next_host() : Next::give_up;
     case Failure::unavailable:
       // Another coordinator may see more of the cluster; a third will not.
-      if (retried_) return Next::give_up;
+      if (retried_ || !is_idempotent_) return Next::give_up;
       retried_ = true;
       return next_host();
     case Failure::read_timeout:
       // Enough answered, but not the one asked for data: the coordinator asks another now.
-      if (retried_ || !failure.enough_replies) return Next::give_up;
+      if (retried_ || !is_idempotent_ || !failure.enough_replies) return Next::give_up;
       retried_ = true;
       return Next::same_host;
     case Failure::write_timeout:

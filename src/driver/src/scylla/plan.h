@@ -26,9 +26,10 @@ std::vector<NodeIndex> plan_hosts(const PlanInput& input);
 /// How an attempt ended that gave no answer for the caller.
 enum class Failure : std::uint8_t {
   not_sent,         ///< no connection, or the request never left: nothing can have happened
-  overloaded,       ///< the coordinator shed it, or is bootstrapping: nothing happened
+  bootstrapping,    ///< the coordinator takes no requests yet: nothing happened
+  overloaded,       ///< the coordinator shed it: some replicas may have had a write by then
   connection_lost,  ///< after it was sent: a write may have happened
-  unavailable,      ///< not enough replicas alive, said before anything was done
+  unavailable,      ///< not enough replicas alive: of a conditional write the first rounds may have passed
   read_timeout,
   write_timeout,
   unprepared,  ///< the node forgot the statement: prepare there, and again

@@ -59,7 +59,7 @@ TEST(Plan, of_no_nodes_is_empty) {
 TEST(Retry, what_was_not_sent_goes_to_each_host_once) {
   RetryDecision retry(false, 3);
   EXPECT_EQ(retry.after({Failure::not_sent}), Next::next_host);
-  EXPECT_EQ(retry.after({Failure::overloaded}), Next::next_host);
+  EXPECT_EQ(retry.after({Failure::bootstrapping}), Next::next_host);
   EXPECT_EQ(retry.after({Failure::not_sent}), Next::give_up);
   EXPECT_EQ(retry.attempts(), 3U);
 }
@@ -70,9 +70,11 @@ TEST(Retry, has_a_bound_however_many_hosts_there_are) {
   EXPECT_EQ(retry.after({Failure::not_sent}), Next::give_up);
 }
 
-TEST(Retry, a_lost_connection_is_for_the_idempotent_only) {
-  EXPECT_EQ(RetryDecision(false, 3).after({Failure::connection_lost}), Next::give_up);
-  EXPECT_EQ(RetryDecision(true, 3).after({Failure::connection_lost}), Next::next_host);
+TEST(Retry, what_may_have_happened_is_for_the_idempotent_only) {
+  for (const Failure failure : {Failure::connection_lost, Failure::overloaded, Failure::unavailable}) {
+    EXPECT_EQ(RetryDecision(false, 3).after({failure}), Next::give_up);
+    EXPECT_EQ(RetryDecision(true, 3).after({failure}), Next::next_host);
+  }
 }
 
 TEST(Retry, a_timeout_is_tried_again_once_and_only_with_cause) {
@@ -80,13 +82,14 @@ TEST(Retry, a_timeout_is_tried_again_once_and_only_with_cause) {
   RetryDecision read(true, 3);
   EXPECT_EQ(read.after({Failure::read_timeout, true}), Next::same_host);
   EXPECT_EQ(read.after({Failure::read_timeout, true}), Next::give_up);
+  EXPECT_EQ(RetryDecision(false, 3).after({Failure::read_timeout, true}), Next::give_up) << "a CAS write's read";
   EXPECT_EQ(RetryDecision(false, 3).after({Failure::write_timeout, true}), Next::give_up);
   EXPECT_EQ(RetryDecision(true, 3).after({Failure::write_timeout, false}), Next::give_up);
   EXPECT_EQ(RetryDecision(true, 3).after({Failure::write_timeout, true}), Next::same_host);
 }
 
 TEST(Retry, unavailable_gets_another_coordinator_once) {
-  RetryDecision retry(false, 3);
+  RetryDecision retry(true, 3);
   EXPECT_EQ(retry.after({Failure::unavailable}), Next::next_host);
   EXPECT_EQ(retry.after({Failure::unavailable}), Next::give_up);
 }

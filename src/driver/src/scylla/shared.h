@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <athena/driver/backend.h>
+#include <athena/driver/retry.h>
 
 #include "budget.h"
 #include "schema_cell.h"
@@ -25,6 +26,7 @@ class Shared final : public SharedState {
 
   const std::string masked_target;
   Budget budget;
+  RetryBudget retries;
   SchemaCell schema;
 
   /// Where keyspaces keep their copies: set with each schema that is loaded. Changes the version if it is news.

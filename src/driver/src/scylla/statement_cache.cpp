@@ -40,6 +40,10 @@ std::string StatementCache::key_of(std::string_view keyspace, std::string_view c
 PreparedPtr StatementCache::find(std::string_view keyspace, std::string_view cql) {
   const auto found = by_text_.find(key_of(keyspace, cql));
   if (found == by_text_.end()) return nullptr;
+  if (found->second->second->is_outdated) {
+    forget(*PreparedPtr(found->second->second));  // which the entry's end must not end
+    return nullptr;
+  }
   order_.splice(order_.begin(), order_, found->second);
   return found->second->second;
 }

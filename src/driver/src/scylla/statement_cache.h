@@ -37,13 +37,16 @@ struct Prepared {
   std::vector<ColumnSpec> binds;
   std::vector<std::uint16_t> partition_key;  ///< indexes of the binds; empty: not all are bound
   ColumnsPtr columns;
+  /// A node has another id for it by now, as after an upgrade: it is to be prepared anew. Belongs to one loop.
+  mutable bool is_outdated = false;
 };
 using PreparedPtr = std::shared_ptr<const Prepared>;
 
 /// The token of the partition that bound values name; none if they do not name one.
 std::optional<Token> token_of(const Prepared& prepared, const BoundValues& values);
 
-/// Which statements one loop has prepared: least recently used go when it is full. Heals by forget() and put().
+/// Which statements one loop has prepared: least recently used go when it is full, and outdated ones
+/// when they are looked for.
 class StatementCache {
  public:
   static constexpr std::size_t kCapacity = 512;

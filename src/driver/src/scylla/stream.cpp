@@ -28,6 +28,9 @@ Async<> PagedStream::begin(const std::vector<std::string>& keys) {
 Async<> PagedStream::ask() {
   QueryOptions options;
   options.page_size = source_.is_write ? 0 : kPageRows;
+  if (source_.page_rows > 0) {
+    options.page_size = static_cast<std::int32_t>(std::min<std::uint64_t>(source_.page_rows - given_, kPageRows));
+  }
   options.paging_state = paging_state_;
   options.keyspace = source_.keyspace;
   Asked asked;
@@ -55,7 +58,10 @@ Result<> PagedStream::open_page() {
   const ResultView& result = page_.result;
   paging_state_.clear();
   left_ = 0;
-  if (result.kind != ResultView::Kind::rows) return {};
+  if (result.kind != ResultView::Kind::rows) {
+    const bool has_columns = columns_ || (source_.prepared && source_.prepared->columns && !source_.keeps_metadata);
+    return has_columns ? malformed("no rows") : Result<>();
+  }
   ColumnsPtr columns = columns_ || !source_.prepared ? columns_ : source_.prepared->columns;
   if (result.metadata.has_columns && (!columns || columns->text() != result.metadata.columns)) {
     columns = make_columns(result.metadata.columns);
@@ -68,6 +74,7 @@ Result<> PagedStream::open_page() {
   columns_ = std::move(columns);
   decoder_.emplace(columns_->specs);
   paging_state_ = result.metadata.has_more ? result.metadata.paging_state : std::string_view();
+  if (source_.page_rows > 0 && paging_state_.size() > CursorSeal::kMaxStateBytes) return malformed("paging state");
   rows_ = result.rows;
   left_ = result.row_count;
   if (is_verdict(*columns_) && left_ > 0) {
@@ -81,7 +88,7 @@ Result<> PagedStream::open_page() {
 Async<RowBatch> PagedStream::next() {
   cells_.clear();
   scratch_.clear();
-  while (left_ == 0 && !paging_state_.empty()) {  // a page may be empty, and not the last
+  while (left_ == 0 && !paging_state_.empty() && !is_full()) {  // a page may be empty, and not the last
     const std::string state = paging_state_;
     ATHENA_CO_TRY_VOID(co_await ask());
     if (left_ == 0 && paging_state_ == state) co_return malformed("pages that do not end");
@@ -90,8 +97,9 @@ Async<RowBatch> PagedStream::next() {
   batch.rows = std::min(left_, kBatchRows);
   for (std::size_t i = 0; i < batch.rows; ++i) ATHENA_CO_TRY_VOID(decoder_->decode_row(rows_, cells_, scratch_));
   left_ -= static_cast<std::uint32_t>(batch.rows);
+  given_ += batch.rows;
   batch.cells = cells_;
-  batch.last = left_ == 0 && paging_state_.empty();
+  batch.last = left_ == 0 && (paging_state_.empty() || is_full());
   co_return batch;
 }
 

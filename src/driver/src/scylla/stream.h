@@ -9,6 +9,7 @@
 #include <athena/driver/rows.h>
 
 #include "scylla/cluster.h"
+#include "scylla/cursor.h"
 #include "scylla/decode.h"
 
 namespace athena::driver::scylla {
@@ -22,6 +23,10 @@ struct Source {
   std::optional<Token> token;
   bool is_idempotent = false, is_write = false, caller_cql = false;
   bool keeps_metadata = false;  ///< its result has other columns than were prepared: a condition
+  /// Pages by cursor: so many rows, from where a state says, and a cursor for what follows. 0: all rows, no cursor.
+  std::uint32_t page_rows = 0;
+  std::string paging_state;
+  CursorSeal seal;
 };
 
 /// The rows of a statement. A page is asked for when the one before has been read: who reads slowly makes the database
@@ -33,13 +38,16 @@ class PagedStream final : public RowStream {
   static constexpr std::uint32_t kBatchRows = 256;
 
   PagedStream(std::shared_ptr<Cluster> cluster, Source source, Call call)
-      : cluster_(std::move(cluster)), source_(std::move(source)), call_(call) {}
+      : cluster_(std::move(cluster)), source_(std::move(source)), call_(call), paging_state_(source_.paging_state) {}
   /// Asks for the first page. `keys`: names of the columns; empty: the database's.
   Async<> begin(const std::vector<std::string>& keys);
 
   std::span<const ColumnInfo> columns() const noexcept override { return infos_; }
   Async<RowBatch> next() override;
   std::uint64_t affected() const noexcept override { return affected_; }
+  std::string cursor() const override {
+    return is_full() && !paging_state_.empty() ? source_.seal.close(paging_state_) : std::string();
+  }
 
   /// Of the page that is open.
   const Answered& answered() const noexcept { return page_; }
@@ -49,6 +57,8 @@ class PagedStream final : public RowStream {
  private:
   Async<> ask();
   Result<> open_page();
+  /// All rows of a caller's page have been given out.
+  bool is_full() const noexcept { return source_.page_rows > 0 && given_ >= source_.page_rows; }
 
   std::shared_ptr<Cluster> cluster_;  // with the backend, which may go first
   Source source_;
@@ -56,6 +66,7 @@ class PagedStream final : public RowStream {
   Answered page_;
   std::string_view rows_;     // of the page, not read yet
   std::uint32_t left_ = 0;    // so many
+  std::uint64_t given_ = 0;   // rows
   std::string paging_state_;  // of the next page; empty: there is none
   ColumnsPtr columns_, new_columns_;
   std::vector<ColumnInfo> infos_;

@@ -114,8 +114,7 @@ std::optional<std::int64_t> take_offset(std::string_view& text) {
   const auto hours = take_number(text, 2, 2);
   if (!hours || *hours > 18) return std::nullopt;
   std::int64_t minutes = 0;
-  take(text, ':');
-  if (!text.empty()) {
+  if (take(text, ':') || !text.empty()) {
     const auto value = take_number(text, 2, 2);
     if (!value || *value > 59) return std::nullopt;
     minutes = *value;
@@ -197,8 +196,8 @@ bool take_part(std::string_view& text, const Unit (&units)[N], DurationSum& sum)
 }  // namespace
 
 void append_timestamp(std::string& out, std::int64_t ms) {
-  const std::int64_t days = (ms >= 0 ? ms : ms - kDayMs + 1) / kDayMs;
-  const std::int64_t rest = ms - days * kDayMs;
+  const std::int64_t days = ms / kDayMs - (ms % kDayMs < 0 ? 1 : 0);
+  const std::int64_t rest = ms % kDayMs + (ms % kDayMs < 0 ? kDayMs : 0);
   append_civil(out, days);
   fmt::format_to(std::back_inserter(out), "T{:02}:{:02}:{:02}", rest / 3'600'000, rest / 60'000 % 60,
                  rest / 1'000 % 60);
@@ -218,11 +217,11 @@ std::optional<std::int64_t> timestamp_of(std::string_view text) {
   }
   const auto offset = take_offset(text);
   if (!offset || !text.empty() || nanos % 1'000'000 != 0) return std::nullopt;
+  // Before 1970 from the day's end, so that the first day that there is does not overflow.
+  const std::int64_t whole_days = *days < 0 ? *days + 1 : *days;
+  const std::int64_t rest = nanos / 1'000'000 - *offset * 60'000 - (*days < 0 ? kDayMs : 0);
   std::int64_t ms = 0;
-  if (__builtin_mul_overflow(*days, kDayMs, &ms) ||
-      __builtin_add_overflow(ms, nanos / 1'000'000 - *offset * 60'000, &ms)) {
-    return std::nullopt;
-  }
+  if (__builtin_mul_overflow(whole_days, kDayMs, &ms) || __builtin_add_overflow(ms, rest, &ms)) return std::nullopt;
   return ms;
 }
 
@@ -277,11 +276,11 @@ std::optional<CqlDuration> duration_of(std::string_view text) {
   DurationSum sum;
   if (text.empty()) return std::nullopt;
   if (take(text, 'P')) {
-    if (text.empty() || text == "T") return std::nullopt;
+    if (text.empty()) return std::nullopt;
     while (!text.empty() && text[0] != 'T') {
       if (!take_part(text, kIsoDateUnits, sum)) return std::nullopt;
     }
-    take(text, 'T');
+    if (take(text, 'T') && text.empty()) return std::nullopt;
     while (!text.empty()) {
       if (!take_part(text, kIsoTimeUnits, sum)) return std::nullopt;
     }

@@ -24,10 +24,12 @@ std::string cache_key(const RequestContext& context) {
 }
 
 /// How many rows the caller gets. The statement asks for one more, which says whether there are more; `head` asks for
-/// none, but the statement still runs, so that names which do not exist are refused there too.
+/// none, but the statement still runs, so that names which do not exist are refused there too. Pages by cursor are as
+/// long as the stream makes them, which says itself whether there are more.
 std::uint64_t limit_and_one_more(query::FetchRequest& fetch) {
   constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();  // that databases take
   if (fetch.head) fetch.select.limit = 0;
+  if (fetch.select.cursor) return fetch.head ? 0 : kLargest;
   const std::uint64_t limit = fetch.select.limit.value_or(kLargest);
   if (!fetch.head && limit < kLargest) fetch.select.limit = limit + 1;
   return limit;
@@ -77,9 +79,11 @@ Async<> run_fetch(RequestContext& context, Services&) {
     ATHENA_CO_TRY(more, co_await reply.append(*stream, limit));
   }
   reply.end_rows();
+  const std::string cursor = stream->cursor();
   if (grouper && reply.member("post_processing")) grouper->write(context.body());
   if (total && reply.member("count")) json::append_integer(context.body(), *total);
-  if (more && reply.member("has_more")) context.body().append("true");
+  if ((more || !cursor.empty()) && reply.member("has_more")) context.body().append("true");
+  if (!cursor.empty() && reply.member("next_cursor")) json::append_string(context.body(), cursor);
   reply.finish(key);
   co_return Result<>{};
 }

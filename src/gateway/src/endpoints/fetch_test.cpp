@@ -80,5 +80,39 @@ TEST_F(FetchTest, the_largest_limit_is_not_raised_beyond_what_databases_take) {
   EXPECT_EQ(selected().limit, static_cast<std::uint64_t>(INT64_MAX));
 }
 
+TEST_F(FetchTest, a_page_by_cursor_is_as_long_as_asked_for_and_says_where_the_next_begins) {
+  testing::FakeResult page = testing::rows_of({"id"}, {Cell::integer(1), Cell::integer(2)});
+  page.cursor = "c0ffee";
+  database().answer(std::move(page));
+  query::FetchRequest request;
+  request.select.limit = 2;
+  request.select.cursor = "";
+  ASSERT_TRUE(fetch(std::move(request)));
+  EXPECT_EQ(selected().limit, 2U) << "the stream knows whether there are more: no row is read to find out";
+  EXPECT_TRUE(exchange_.answer().contains(R"("rows":[{"id":1},{"id":2}],"has_more":true,"next_cursor":"c0ffee")"))
+      << exchange_.answer();
+}
+
+TEST_F(FetchTest, the_last_page_by_cursor_says_that_it_is_the_last) {
+  database().answer(testing::rows_of({"id"}, {Cell::integer(3)}));
+  query::FetchRequest request;
+  request.select.limit = 2;
+  request.select.cursor = "c0ffee";
+  ASSERT_TRUE(fetch(std::move(request)));
+  EXPECT_EQ(selected().cursor, "c0ffee");
+  EXPECT_TRUE(exchange_.answer().contains(R"("rows":[{"id":3}])")) << exchange_.answer();
+  EXPECT_FALSE(exchange_.answer().contains("has_more")) << exchange_.answer();
+  EXPECT_FALSE(exchange_.answer().contains("next_cursor")) << exchange_.answer();
+}
+
+TEST_F(FetchTest, head_with_a_cursor_asks_for_no_rows) {
+  query::FetchRequest request;
+  request.head = true;
+  request.select.limit = 2;
+  request.select.cursor = "";
+  ASSERT_TRUE(fetch(std::move(request)));
+  EXPECT_EQ(selected().limit, 0U);
+}
+
 }  // namespace
 }  // namespace athena::gateway

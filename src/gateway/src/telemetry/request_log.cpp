@@ -38,6 +38,7 @@ constexpr EventRow kEvents[] = {
     {driver::Event::Kind::schema_loaded, "schema_loaded", LogLevel::info},
     {driver::Event::Kind::schema_load_failed, "schema_load_failed", LogLevel::warn},
     {driver::Event::Kind::prepared_again, "statement_prepared_again", LogLevel::debug},
+    {driver::Event::Kind::server_warning, "database_warning", LogLevel::warn},
     {driver::Event::Kind::pool_exhausted, "pool_exhausted", LogLevel::warn},
     {driver::Event::Kind::host_opened, "host_opened", LogLevel::warn},
     {driver::Event::Kind::host_on_trial, "host_on_trial", LogLevel::info},

@@ -28,6 +28,8 @@ bool is_utf8(std::string_view text) noexcept;
 std::optional<std::string_view> nearest(std::string_view wanted, const std::vector<std::string_view>& names);
 
 std::string hex(std::string_view bytes);
+/// What hex() was given; none if it is not pairs of hex digits.
+std::optional<std::string> bytes_of_hex(std::string_view digits);
 std::string base64(std::string_view bytes);
 
 /// A non-negative decimal integer that fits and is nothing else, or none.

@@ -80,6 +80,7 @@ struct Event {
     schema_loaded,
     schema_load_failed,
     prepared_again,
+    server_warning,  ///< what a database said beside an answer
     pool_exhausted,
     host_opened,
     host_on_trial,

@@ -85,6 +85,8 @@ class RowStream {
   virtual Async<RowBatch> next() = 0;
   /// Rows written, valid after the last batch.
   virtual std::uint64_t affected() const noexcept = 0;
+  /// For a Select with a cursor, valid after the last batch: where the next page begins. Empty: there is none.
+  virtual std::string cursor() const { return {}; }
   /// How many statements the text had, see Native.
   virtual std::uint64_t statement_count() const noexcept { return 1; }
   /// After the last batch of a text of several statements: the result of each in the order of the text, null in the

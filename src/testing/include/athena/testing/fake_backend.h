@@ -18,6 +18,7 @@ struct FakeResult {
   std::uint64_t affected = 0;
   std::uint64_t statements = 1;
   std::vector<FakeResult> before;  ///< what the statements before this one gave
+  std::string cursor;              ///< of the next page
   std::optional<Error> refused;    ///< instead of rows
   std::optional<Error> broken;     ///< after the last batch
   Event* held = nullptr;           ///< the rows come when it is set. Borrowed
