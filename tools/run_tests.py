@@ -21,7 +21,7 @@ SUITES = CTEST_SUITES + ["process", "backends", "contract"]
 SERVICES = {
     "process": [],
     "backends": ["postgres", "pgbouncer", "postgrest", "cassandra", "d1"],
-    "contract": ["postgres", "postgrest"],
+    "contract": ["postgres", "postgrest", "cassandra", "d1"],
 }
 
 

@@ -4,12 +4,15 @@ import pytest
 from conftest import assert_error
 
 
+KINDS = {"pg": "postgresql", "lite": "sqlite", "d1": "d1", "rest": "supabase", "cql": "scylla"}
+
+
 def test_select(sql_client):
     body = sql_client.query("select id, email from users where id <= 2 order by id").json()
     assert body["message"] == "Query executed" and [row["id"] for row in body["data"]["rows"]] == [1, 2]
     meta = body["data"]["meta"]
     assert (
-        meta["returned_row_count"] == 2 and meta["statement_count"] == 1 and meta["backend"] in ("postgresql", "sqlite")
+        meta["returned_row_count"] == 2 and meta["statement_count"] == 1 and meta["backend"] == KINDS[sql_client.name]
     )
 
 
@@ -119,7 +122,7 @@ def test_ddl_is_seen_at_once(sql_client):
 
 
 def test_query_sql(sql_client):
-    driver = "postgresql" if sql_client.is_postgres else "sqlite"
+    driver = KINDS[sql_client.name]
     reply = sql_client.send(
         "POST", "/query/sql", {"query": "select count(*) as n from users", "driver": driver, "db_name": "whatever"}
     )

@@ -1,7 +1,7 @@
 #include "clients.h"
 
-#include <boost/asio/co_spawn.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
 
 #include <athena/testing/fake_backend.h>
 #include <athena/testing/run.h>
@@ -37,7 +37,10 @@ class SlowBackend : public driver::Backend {
 };
 const driver::BackendKind* find_slow_kind(std::string_view) noexcept {
   static constexpr driver::BackendKind kSlow{
-      .name = "slow", .aliases = {}, .can = {},
+      .name = "slow",
+      .aliases = {},
+      .can = {},
+      .language = {},
       .share = [](const driver::Target&) -> std::shared_ptr<driver::SharedState> {
         return std::make_shared<SlowState>();
       },

@@ -86,6 +86,7 @@ void write_error(http::Exchange& exchange, const Error& error, std::string_view 
 void add_common_headers(RequestContext& context) {
   http::Exchange& exchange = context.exchange;
   exchange.add_header("X-Request-Id", context.request_id);
+  if (!context.session.reached.empty()) exchange.add_header("X-Athena-D1-Bookmark", context.session.reached);
   if (!is_preflight(context.head())) add_cors_headers(exchange, context.settings());
   if (!context.settings().server_timing) return;
   context.stage_done(Stage::reply);
@@ -141,8 +142,12 @@ void RowsReply::write_head(bool streaming) {
   head_written_ = true;
   Buffer head(kHeadroom);
   switch (context_.shape) {
-    case Shape::bare: head.append("["); break;
-    case Shape::compact: head.append("{\"data\":["); break;
+    case Shape::bare:
+      head.append("[");
+      break;
+    case Shape::compact:
+      head.append("{\"data\":[");
+      break;
     case Shape::documented:
       head.append("{\"status\":\"success\",");
       if (streaming) {
@@ -163,7 +168,9 @@ void RowsReply::write_head(bool streaming) {
   out.drop_front(kHeadroom - head.size());
 }
 
-void RowsReply::end_rows() { context_.body().push_back(']'); }
+void RowsReply::end_rows() {
+  context_.body().push_back(']');
+}
 
 bool RowsReply::member(std::string_view name) {
   if (context_.shape == Shape::bare) return false;

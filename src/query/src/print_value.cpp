@@ -138,7 +138,8 @@ Result<Param> integer_param(const Scalar& value, const ValueType& type, Use use)
   const auto* text = std::get_if<std::string>(&value);
   const auto* number = std::get_if<Number>(&value);
   if (!text && !number) return not_a("an integer", value, type);
-  const std::string_view digits = text::trim(text ? std::string_view(*text) : std::string_view(number->digits));
+  std::string_view digits = text::trim(text ? std::string_view(*text) : std::string_view(number->digits));
+  if (digits.starts_with('+') && is_integer(digits.substr(1)) && digits[1] != '-') digits.remove_prefix(1);
   if (is_integer(digits)) {
     if (text::parse_i64(digits)) return Param{ParamKind::integer, std::string(digits)};
     return fail(Error(Code::value_out_of_range, quoted(digits) + " is out of range for column " + quoted(type.column))

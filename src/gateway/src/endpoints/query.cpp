@@ -6,6 +6,7 @@
 #include "endpoints/routes.h"
 #include "endpoints/supabase.h"
 #include "reply.h"
+#include "request_headers.h"
 #include "services.h"
 
 namespace athena::gateway {
@@ -17,9 +18,18 @@ struct DriverWord {
   std::string_view word, kind;
 };
 constexpr DriverWord kDrivers[] = {
-    {"postgresql", "postgresql"}, {"postgres", "postgresql"}, {"neon", "postgresql"}, {"sqlite", "sqlite"},
-    {"native", ""},               {"athena", "scylla"},       {"scylla", "scylla"},   {"cassandra", "scylla"},
-    {"supabase", "supabase"},     {"postgrest", "supabase"},  {"d1", "d1"},           {"cloudflare-d1", "d1"},
+    {"postgresql", "postgresql"},
+    {"postgres", "postgresql"},
+    {"neon", "postgresql"},
+    {"sqlite", "sqlite"},
+    {"native", ""},
+    {"athena", "scylla"},
+    {"scylla", "scylla"},
+    {"cassandra", "scylla"},
+    {"supabase", "supabase"},
+    {"postgrest", "supabase"},
+    {"d1", "d1"},
+    {"cloudflare-d1", "d1"},
 };
 
 Result<std::string_view> kind_of_driver(std::string_view driver) {
@@ -94,6 +104,7 @@ Async<> run_query_sql(RequestContext& context, Services& services) {
     if ((*client)->settings.frozen)
       co_return fail(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen");
     context.slot = services.backends.get(*client);
+    ATHENA_CO_TRY_VOID(read_session(context));
   }
   if (!kind.empty() && !is_behind_supabase && kind != context.client().kind->name) {
     co_return fail(Error(Code::unknown_driver, "Client '" + context.client().settings.name + "' is a " +
