@@ -6,6 +6,8 @@
 #include <athena/base/text.h>
 #include <athena/driver/backend.h>
 
+#include "config_metadata.h"
+
 namespace athena::app {
 namespace {
 
@@ -65,7 +67,9 @@ Result<> take_key(driver::Target& target, const Setting& setting, const Environm
   const Setting named = setting.member("key_env_var", *variable);
   if (target.url.empty())
     return named.refuse("is for clients with a key; this one's user and password stand in its uri");
-  if (!target.password.empty()) return named.refuse("stands beside a key in the uri", "Leave one of them out.");
+  if (!target.password.empty() || target.secret) {
+    return named.refuse("stands beside a key in the uri or the metadata", "Leave one of them out.");
+  }
   ATHENA_TRY(const std::string name, named.text());
   auto value = environment.get(name);
   if (!value || text::trim(*value).empty())
@@ -74,15 +78,13 @@ Result<> take_key(driver::Target& target, const Setting& setting, const Environm
   return {};
 }
 
-Result<> add_client(Config& config, gateway::ClientSettings client, const std::string& uri, const Setting& setting,
+/// `client` has its name and its target.
+Result<> add_client(Config& config, gateway::ClientSettings client, const Setting& setting,
                     const Environment& environment) {
   for (const auto& other : config.settings.clients) {
     if (text::iequals(other.name, client.name))
       return setting.refuse("is the second client named '" + client.name + "'");
   }
-  auto target = driver::parse_uri(uri);
-  if (!target) return setting.refuse("is no URI that Athena takes: " + target.error().error, target.error().hint);
-  client.target = *std::move(target);
   if (const auto* kind = driver::find_backend_kind(client.target.kind); kind != nullptr && kind->name == "sqlite") {
     ATHENA_TRY(client.target.database, sqlite_file(config, client.target.database, setting));
   }
@@ -92,16 +94,44 @@ Result<> add_client(Config& config, gateway::ClientSettings client, const std::s
   return {};
 }
 
-/// The URI of an element of `clients`: its own, or what the variable that it names holds.
-Result<std::string> client_uri(const Setting& setting, const Environment& environment) {
-  const YamlNode* uri = setting.node().find("uri");
-  const YamlNode* variable = setting.node().find("uri_env_var");
-  if ((uri == nullptr) == (variable == nullptr)) return setting.refuse("needs either uri or uri_env_var");
-  if (uri != nullptr) return setting.member("uri", *uri).text();
-  const Setting named = setting.member("uri_env_var", *variable);
-  ATHENA_TRY(const std::string name, named.text());
-  if (auto value = environment.get(name)) return *std::move(value);
-  return named.refuse("names the variable " + name + ", which is not set");
+Result<driver::Target> parse_client_uri(const std::string& uri, const Setting& setting) {
+  auto target = driver::parse_uri(uri);
+  if (target) return target;
+  return setting.refuse("is no URI that Athena takes: " + target.error().error, target.error().hint);
+}
+
+/// What the URI of an element of `clients` says: its own, or what the variable that it names holds; none if there is
+/// neither. pg_uri and pg_uri_env_var are what the catalog of athena_rs calls them.
+Result<std::optional<driver::Target>> client_uri(const Setting& setting, const Environment& environment) {
+  std::string found;
+  std::optional<driver::Target> target;
+  for (const char* key : {"uri", "pg_uri", "uri_env_var", "pg_uri_env_var"}) {
+    const YamlNode* node = setting.node().find(key);
+    if (node == nullptr) continue;
+    if (!found.empty()) return setting.refuse("has both " + found + " and " + key, "Leave one of them out.");
+    found = key;
+    const Setting named = setting.member(key, *node);
+    ATHENA_TRY(std::string text, named.text());
+    if (found.ends_with("env_var")) {
+      auto value = environment.get(text);
+      if (!value) return named.refuse("names the variable " + text + ", which is not set");
+      text = *std::move(value);
+    }
+    ATHENA_TRY(target, parse_client_uri(text, named));
+  }
+  return target;
+}
+
+/// Where the client's database is: its URI says it, or its metadata.
+Result<driver::Target> client_target(const Setting& setting, const std::string& name, const Environment& environment) {
+  ATHENA_TRY(std::optional<driver::Target> target, client_uri(setting, environment));
+  if (const YamlNode* metadata = setting.node().find("metadata")) {
+    const driver::Target* beside = target ? &*target : nullptr;
+    ATHENA_TRY(auto described, read_client_metadata(setting.member("metadata", *metadata), name, environment, beside));
+    if (described) target = std::move(described);
+  }
+  if (target) return *std::move(target);
+  return setting.refuse("needs uri, uri_env_var, or metadata that says where the database of '" + name + "' is");
 }
 
 /// The database behind a client that runs no SQL itself.
@@ -112,8 +142,11 @@ Result<driver::Target> postgres_behind(const Setting& uri) {
   return target;
 }
 
+constexpr std::string_view kClientKeys[] = {"uri",         "uri_env_var", "pg_uri",
+                                            "key_env_var", "metadata",    "pg_uri_env_var"};
+
 Result<> add_listed_client(Config& config, const Setting& setting, const Environment& environment) {
-  if (setting.node().kind != YamlNode::Kind::map) return setting.refuse("must be {name, uri, …}");
+  if (setting.node().kind != YamlNode::Kind::map) return setting.refuse("must be {name, uri | metadata, …}");
   gateway::ClientSettings client;
   for (const auto& [key, value] : setting.node().members) {
     const Setting member = setting.member(key, value);
@@ -123,17 +156,14 @@ Result<> add_listed_client(Config& config, const Setting& setting, const Environ
       ATHENA_TRY(client.description, member.text());
     } else if (key == "metadata" && value.find("postgres_uri") != nullptr) {
       ATHENA_TRY(client.postgres, postgres_behind(member.member("postgres_uri", *value.find("postgres_uri"))));
-    } else if (key == "metadata") {
-      config.notices.push_back(
-          {LogLevel::warn, member.place() + ": " + member.key() + ": not in effect in this version"});
-    } else if (key != "uri" && key != "uri_env_var" && key != "key_env_var") {
+    } else if (std::ranges::find(kClientKeys, key) == std::end(kClientKeys)) {
       config.notices.push_back({LogLevel::warn, member.place() + ": " + member.key() + " is no key that Athena knows"});
     }
   }
   if (text::trim(client.name).empty()) return setting.refuse("needs a name");
   client.name = text::trim(client.name);
-  ATHENA_TRY(const std::string uri, client_uri(setting, environment));
-  return add_client(config, std::move(client), uri, setting, environment);
+  ATHENA_TRY(client.target, client_target(setting, client.name, environment));
+  return add_client(config, std::move(client), setting, environment);
 }
 
 }  // namespace
@@ -147,7 +177,8 @@ Result<> add_postgres_client(Config& config, const std::string& name, const Sett
   }
   gateway::ClientSettings client;
   client.name = text::trim(name);
-  ATHENA_TRY_VOID(add_client(config, std::move(client), text, uri, environment));
+  ATHENA_TRY(client.target, parse_client_uri(text, uri));
+  ATHENA_TRY_VOID(add_client(config, std::move(client), uri, environment));
   const auto* kind = driver::find_backend_kind(config.settings.clients.back().target.kind);
   if (kind == nullptr || kind->name != "postgresql")
     return uri.refuse("must be a postgres:// URI; others go into `clients`");

@@ -12,7 +12,7 @@ namespace athena::app {
 Result<> add_postgres_client(Config& config, const std::string& name, const Setting& uri,
                              const Environment& environment);
 
-/// The list `clients`: {name, uri | uri_env_var, description, …}, any backend.
+/// The list `clients`: {name, uri | uri_env_var | metadata, description, …}, any backend.
 Result<> add_clients(Config& config, const Setting& list, const Environment& environment);
 
 }  // namespace athena::app

@@ -115,7 +115,8 @@ constexpr KeyRow kRows[] = {
     {"gateway", "supabase_allow_private_hosts",
      [](Config& c, const Setting& s) { return take(c.settings.supabase_allow_private_hosts, s); }},
     {"gateway", "supabase_api_url", [](Config& c, const Setting& s) { return take(c.settings.supabase_api_url, s); }},
-    {"gateway", "post_processing_max_rows", nullptr},
+    {"gateway", "post_processing_max_rows",
+     [](Config& c, const Setting& s) { return take(c.settings.post_processing_max_rows, s, 1, kMaxU32); }},
 
     {"health", "enabled", [](Config& c, const Setting& s) { return take(c.settings.health.enabled, s); }},
     {"health", "failure_threshold",

@@ -147,6 +147,7 @@ gateway:
   audit_headers: Optional
   force_camel_case_to_snake_case: yes
   default_limit: 0
+  post_processing_max_rows: 500
   jdbc_allowed_hosts: [a.example, b.example]
 logs:
   request_log: errors
@@ -159,6 +160,7 @@ logs:
   EXPECT_FALSE(config->settings.audit_headers_required);
   EXPECT_TRUE(config->settings.camel_to_snake);
   EXPECT_EQ(config->settings.read.default_limit, 0U);
+  EXPECT_EQ(config->settings.post_processing_max_rows, 500U);
   EXPECT_THAT(config->settings.jdbc_allowed_hosts, ElementsAre("a.example", "b.example"));
   EXPECT_EQ(config->settings.request_log, "errors");
 }
@@ -216,7 +218,10 @@ TEST(config, admin_key_comes_from_the_environment) {
 
 TEST(clients, are_refused_without_name_or_uri) {
   EXPECT_EQ(error_of("clients:\n  - uri: postgres://h/d\n"), "config.yaml:2: clients.0 needs a name");
-  EXPECT_EQ(error_of("clients:\n  - name: a\n"), "config.yaml:2: clients.0 needs either uri or uri_env_var");
+  EXPECT_EQ(error_of("clients:\n  - name: a\n"),
+            "config.yaml:2: clients.0 needs uri, uri_env_var, or metadata that says where the database of 'a' is");
+  EXPECT_EQ(error_of("clients:\n  - {name: a, uri: 'postgres://h/d', pg_uri: 'postgres://h/d'}\n"),
+            "config.yaml:2: clients.0 has both uri and pg_uri");
   EXPECT_EQ(error_of("clients:\n  a: b\n"), "config.yaml:1: clients must be a list of {name, uri, …}");
 }
 
@@ -232,6 +237,60 @@ TEST(clients, take_their_key_from_the_variable_that_is_named) {
   EXPECT_THAT(error_of(uri + "supabase+https://p.supabase.co" + named), HasSubstr("EDGE_KEY, which is not set"));
   EXPECT_THAT(error_of(uri + "supabase+https://KEY@p.supabase.co" + named), HasSubstr("beside a key in the uri"));
   EXPECT_THAT(error_of(uri + "postgres://h/d" + named), HasSubstr("is for clients with a key"));
+}
+
+TEST(clients, may_say_in_their_metadata_where_their_database_is) {
+  const auto config = parse(
+      "clients:\n"
+      "  - name: ring\n"
+      "    metadata: {dbEngine: scylla, scylla: {hosts: ['h1:9043', h2], keyspace: '${KS}', password_env_var: PW}}\n"
+      "  - name: edge\n"
+      "    metadata:\n"
+      "      cloudflareD1:\n"
+      "        worker_base_url: https://w.example\n"
+      "        auth_token_env_var: PW\n"
+      "        database_binding: DB\n"
+      "  - name: shop\n"
+      "    metadata: {neon: {host: ep-a.neon.tech, port: 5433, database: shop, user: u, sslmode: require}}\n"
+      "  - name: file\n"
+      "    metadata: {sqlite: {path: shop.db, read_only: true}}\n"
+      "  - {name: old, pg_uri_env_var: OLD, metadata: {dbEngine: postgresql, team: a}}\n",
+      {{"KS", "orders"}, {"PW", " token "}, {"OLD", "postgres://h/d"}});
+  ASSERT_TRUE(config) << config.error().error;
+  const auto& clients = config->settings.clients;
+  ASSERT_EQ(clients.size(), 5U);
+  EXPECT_EQ(clients[0].target.masked(), "scylla://h1:9043/orders");
+  EXPECT_EQ(clients[0].target.secret(), "token");
+  EXPECT_EQ(clients[1].target.url, "https://w.example");
+  EXPECT_EQ(clients[1].target.secret(), "token");
+  EXPECT_EQ(clients[2].target.masked(), "postgresql://u@ep-a.neon.tech:5433/shop");
+  EXPECT_TRUE(clients[3].target.read_only);
+  EXPECT_EQ(clients[4].target.masked(), "postgresql://h/d");
+  EXPECT_THAT(config->notices, testing::IsEmpty());
+}
+
+TEST(clients, are_told_by_file_name_and_key_what_their_metadata_lacks) {
+  const auto error = [](const std::string& metadata) {
+    return error_of("clients:\n  - name: ring\n    metadata: " + metadata + "\n");
+  };
+  EXPECT_EQ(error("{dbEngine: scylla}"),
+            "config.yaml:3: clients.0.metadata of client 'ring': metadata marks the client as Scylla-backed but does "
+            "not include any Scylla hosts");
+  EXPECT_EQ(error("{scylla: {hosts: h1, keyspce: k}}"),
+            "config.yaml:3: clients.0.metadata of client 'ring': scylla.keyspce is no key of this object; did you mean "
+            "'keyspace'?");
+  EXPECT_EQ(error("{neon: {host: h, password_env_var: NOPE}}"),
+            "config.yaml:3: clients.0.metadata of client 'ring': the variable NOPE is not set, or empty");
+  EXPECT_EQ(error("{neon: {host: '${NOPE}'}}"),
+            "config.yaml:3: clients.0.metadata.neon.host uses ${NOPE}, which is not set");
+  EXPECT_EQ(error("{sqlite: {path: ../../etc/x.db}}"),
+            "config.yaml:2: clients.0 names a file outside of the data folder and of storage.sqlite_roots");
+  EXPECT_EQ(error("{team: a}"),
+            "config.yaml:2: clients.0 needs uri, uri_env_var, or metadata that says where the database of 'ring' is");
+  EXPECT_EQ(
+      error("{neon: {host: h}}\n    uri: postgres://h/d"),
+      "config.yaml:3: clients.0.metadata of client 'ring': metadata says where the database is, and so does a URI "
+      "beside it");
 }
 
 TEST(clients, are_refused_twice_whatever_the_case) {

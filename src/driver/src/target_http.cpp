@@ -92,12 +92,35 @@ Result<HttpUrl> read_http_url(std::string_view text) {
   return url;
 }
 
-Result<Target> read_d1(std::string_view text) {
-  ATHENA_TRY(HttpUrl url, read_http_url(text));
+namespace {
+
+/// Everything but the database.
+Result<Target> read_worker(HttpUrl& url) {
   const bool is_local = url.host == "localhost" || url.host == "127.0.0.1" || url.host == "::1";
   if (!url.is_secure && !is_local) return refuse("The URL of a D1 proxy must use https outside local development");
   Target target;
   target.kind = "d1";
+  target.url = url.base();
+  target.host = std::move(url.host);
+  target.port = url.port;
+  // `TOKEN@` and `:TOKEN@` are the same: there is no user.
+  target.password = url.user_info.starts_with(':') ? url.user_info.substr(1) : std::move(url.user_info);
+  return target;
+}
+
+}  // namespace
+
+Result<Target> read_d1_worker(std::string_view text) {
+  ATHENA_TRY(HttpUrl url, read_http_url(text));
+  if (!url.query.empty() || !url.user_info.empty()) {
+    return refuse("The URL of a D1 proxy has parameters or a token here", "They stand under keys of their own");
+  }
+  return read_worker(url);
+}
+
+Result<Target> read_d1(std::string_view text) {
+  ATHENA_TRY(HttpUrl url, read_http_url(text));
+  ATHENA_TRY(Target target, read_worker(url));
   for (const std::string_view pair : text::split(url.query, '&')) {
     if (pair.empty()) continue;
     const std::size_t equals = std::min(pair.find('='), pair.size());
@@ -109,11 +132,6 @@ Result<Target> read_d1(std::string_view text) {
     (name == "binding" ? target.binding : target.session_mode) = *value;
   }
   if (target.binding.empty()) return refuse("The D1 URL names no database", "Add ?binding=NAME");
-  target.url = url.base();
-  target.host = std::move(url.host);
-  target.port = url.port;
-  // `TOKEN@` and `:TOKEN@` are the same: there is no user.
-  target.password = url.user_info.starts_with(':') ? url.user_info.substr(1) : std::move(url.user_info);
   return target;
 }
 

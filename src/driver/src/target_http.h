@@ -33,4 +33,7 @@ Result<Target> read_supabase(std::string_view url, bool is_plain_postgrest);
 /// localhost, 127.0.0.1 and [::1] alone.
 Result<Target> read_d1(std::string_view url);
 
+/// The URL of a D1 proxy alone: without a token, a database and a mode, which are told otherwise.
+Result<Target> read_d1_worker(std::string_view url);
+
 }  // namespace athena::driver

@@ -109,10 +109,10 @@ TEST(TargetD1, reads_the_proxys_address_and_the_binding) {
 }
 
 TEST(TargetD1, takes_plain_http_from_this_machine_alone) {
-  for (const char* uri : {"d1+http://worker.example/?binding=DB", "d1+http://localhost:x@evil.example/?binding=DB",
-                          "d1+http://localhost.evil.example/?binding=DB", "d1+https:///?binding=DB",
-                          "d1+https://worker.example", "d1+https://worker.example/?binding=", "d1+ftp://h/?binding=DB",
-                          "d1+https://worker.example/?binding=DB&x=1"}) {
+  for (const char* uri :
+       {"d1+http://worker.example/?binding=DB", "d1+http://localhost:x@evil.example/?binding=DB",
+        "d1+http://localhost.evil.example/?binding=DB", "d1+https:///?binding=DB", "d1+https://worker.example",
+        "d1+https://worker.example/?binding=", "d1+ftp://h/?binding=DB", "d1+https://worker.example/?binding=DB&x=1"}) {
     const auto refused = parse_uri(uri);
     ASSERT_FALSE(refused) << uri;
     EXPECT_EQ(refused.error().code, Code::configuration_error) << uri;

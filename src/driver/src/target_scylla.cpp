@@ -35,38 +35,52 @@ Result<HostPort> read_host(std::string_view text) {
   bool has_port = false;
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
-    if (end == std::string_view::npos) return refuse("An address in the scylla URI has no closing bracket");
+    if (end == std::string_view::npos) return refuse("The address of a scylla host has no closing bracket");
     host = text.substr(1, end - 1);
     const std::string_view rest = text.substr(end + 1);
-    if (!rest.empty() && rest[0] != ':') return refuse("A host in the scylla URI is malformed");
+    if (!rest.empty() && rest[0] != ':') return refuse("A scylla host is malformed");
     has_port = !rest.empty();
     if (has_port) port = rest.substr(1);
     if (host.empty() || host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos) {
-      return refuse("The address between brackets in the scylla URI is no IPv6 address");
+      return refuse("The address between brackets of a scylla host is no IPv6 address");
     }
   } else {
     const std::size_t colon = text.find(':');
     has_port = colon != std::string_view::npos;
     host = text.substr(0, colon);
     if (has_port) port = text.substr(colon + 1);
-    if (host.empty()) return refuse("The scylla URI has a host without a name");
+    if (host.empty()) return refuse("A scylla host has no name");
     if (!std::ranges::all_of(host, is_host_character)) {
-      return refuse("A host in the scylla URI is malformed", "Write an IPv6 address between brackets");
+      return refuse("A scylla host is malformed", "Write an IPv6 address between brackets");
     }
   }
   HostPort read{std::string(host), 0};
   if (!has_port) return read;
   const auto number = text::parse_u64(port);
   if (!number || *number == 0 || *number > 65'535) {
-    return refuse("A port in the scylla URI is not a number from 1 to 65535");
+    return refuse("The port of a scylla host is not a number from 1 to 65535");
   }
   read.port = static_cast<std::uint16_t>(*number);
   return read;
 }
 
-Result<> read_hosts(std::string_view list, Target& target) {
-  const std::vector<std::string_view> hosts = text::split(list, ',');
-  if (hosts.size() > kMaxHosts) return refuse("The scylla URI names more than " + std::to_string(kMaxHosts) + " hosts");
+Result<> read_parameters(std::string_view query, Target& target) {
+  for (const std::string_view pair : text::split(query, '&')) {
+    if (pair.empty()) continue;
+    const std::string_view name = pair.substr(0, pair.find('='));
+    if (name != "tls") {
+      return refuse("The parameter '" + std::string(name.substr(0, 64)) + "' is not allowed in a scylla URI", "tls is");
+    }
+    const std::string_view mode = pair.size() > name.size() ? pair.substr(name.size() + 1) : "";
+    ATHENA_TRY_VOID(set_scylla_tls(target, mode));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> set_scylla_hosts(Target& target, std::span<const std::string_view> hosts) {
+  if (hosts.size() > kMaxHosts) return refuse("There are more than " + std::to_string(kMaxHosts) + " scylla hosts");
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     ATHENA_TRY(HostPort host, read_host(text::trim(hosts[i])));
     if (i == 0) {
@@ -79,23 +93,13 @@ Result<> read_hosts(std::string_view list, Target& target) {
   return {};
 }
 
-Result<> read_parameters(std::string_view query, Target& target) {
-  for (const std::string_view pair : text::split(query, '&')) {
-    if (pair.empty()) continue;
-    const std::string_view name = pair.substr(0, pair.find('='));
-    if (name != "tls") {
-      return refuse("The parameter '" + std::string(name.substr(0, 64)) + "' is not allowed in a scylla URI", "tls is");
-    }
-    const std::string_view mode = pair.size() > name.size() ? pair.substr(name.size() + 1) : "";
-    if (std::ranges::find(kTlsModes, mode) == std::end(kTlsModes)) {
-      return refuse("Unknown tls in the scylla URI", "disable, require or verify-full");
-    }
-    target.sslmode = mode;
+Result<> set_scylla_tls(Target& target, std::string_view mode) {
+  if (std::ranges::find(kTlsModes, mode) == std::end(kTlsModes)) {
+    return refuse("Unknown tls of a scylla target", "disable, require or verify-full");
   }
+  target.sslmode = mode;
   return {};
 }
-
-}  // namespace
 
 Result<Target> read_scylla(std::string_view rest) {
   Target target;
@@ -119,7 +123,7 @@ Result<Target> read_scylla(std::string_view rest) {
     }
   }
   const std::size_t slash = rest.find('/');
-  ATHENA_TRY_VOID(read_hosts(rest.substr(0, slash), target));
+  ATHENA_TRY_VOID(set_scylla_hosts(target, text::split(rest.substr(0, slash), ',')));
   if (slash != std::string_view::npos) {
     ATHENA_TRY(target.database, decode(rest.substr(slash + 1), "keyspace"));
     if (target.database.find('/') != std::string::npos) return refuse("The keyspace in the scylla URI is malformed");

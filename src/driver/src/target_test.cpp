@@ -70,6 +70,34 @@ TEST(ParseUri, reads_every_part_of_a_postgres_uri) {
   EXPECT_EQ(target->sslmode, "require");
 }
 
+TEST(ParseUri, takes_the_connection_strings_of_neon_as_they_are_copied) {
+  const std::string host = "ep-cool-darkness-a1b2c3d4.us-east-2.aws.neon.tech";
+  for (const std::string& uri :
+       {"postgresql://alex:AbC@" + host + "/dbname?sslmode=require&channel_binding=require",
+        "postgres://alex:AbC@" + host + "/dbname?sslmode=require&options=endpoint%3Dep-cool-darkness-a1b2c3d4",
+        "postgres://alex:AbC@" + host + "/dbname?sslmode=require&options=project%3Dep-cool-darkness-a1b2c3d4"}) {
+    const auto target = parse_uri(uri);
+    ASSERT_TRUE(target) << uri << ": " << target.error().error;
+    EXPECT_EQ(target->host, host);
+    EXPECT_EQ(target->sslmode, "require");
+  }
+  const auto pooled = parse_uri(
+      "postgresql://alex:AbC@ep-cool-a1-pooler.us-east-2.aws.neon.tech/dbname?sslmode=require&channel_binding=require"
+      "&options=endpoint%3Dep-cool-a1");
+  ASSERT_TRUE(pooled) << pooled.error().error;
+  EXPECT_EQ(pooled->host, "ep-cool-a1-pooler.us-east-2.aws.neon.tech");
+  EXPECT_EQ(pooled->channel_binding, "require");
+}
+
+TEST(ParseUri, takes_no_other_option_and_no_weaker_binding) {
+  for (const char* uri :
+       {"postgres://ep-a.neon.tech/d?options=endpoint%3Dep-b", "postgres://ep-a.neon.tech/d?options=endpoint%3D",
+        "postgres://ep-a.neon.tech/d?options=endpoint%3Dep-a%20-c%20role%3Dx",
+        "postgres://-pooler.neon.tech/d?options=endpoint%3D-pooler", "postgres://h/d?channel_binding=disable"}) {
+    EXPECT_FALSE(parse_uri(uri)) << uri;
+  }
+}
+
 TEST(ParseUri, reads_the_forms_of_hosts) {
   EXPECT_EQ(parse_uri("postgres://h")->host, "h");
   EXPECT_EQ(parse_uri("postgres://h")->port, 0);

@@ -19,8 +19,9 @@ bool same_target(const driver::Target& a, const driver::Target& b) {
   if (a.secret || b.secret) return false;  // where a secret comes from cannot be compared
   return a.kind == b.kind && a.host == b.host && a.address == b.address && a.port == b.port &&
          a.database == b.database && a.user == b.user && a.password == b.password && a.sslmode == b.sslmode &&
-         a.create == b.create && a.read_only == b.read_only && a.more_hosts == b.more_hosts && a.url == b.url &&
-         a.binding == b.binding && a.session_mode == b.session_mode && a.pool == b.pool;
+         a.channel_binding == b.channel_binding && a.create == b.create && a.read_only == b.read_only &&
+         a.more_hosts == b.more_hosts && a.url == b.url && a.binding == b.binding && a.session_mode == b.session_mode &&
+         a.pool == b.pool;
 }
 
 bool same_postgres(const std::optional<driver::Target>& a, const std::optional<driver::Target>& b) {

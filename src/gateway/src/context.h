@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -38,10 +39,11 @@ struct RequestContext {
   http::Exchange& exchange;
   std::shared_ptr<const Snapshot> snapshot;  ///< settings and clients as they were when the request came
   const Endpoint* endpoint = nullptr;
-  std::shared_ptr<BackendSlot> slot;         ///< the client's database on this loop; null for routes without one
-  DirectTarget direct = DirectTarget::none;  ///< the caller names the database itself
-  std::string_view direct_uri;               ///< of a PostgreSQL so named
-  driver::ReadSession session;               ///< of a database with replicas, as the caller's headers say
+  std::shared_ptr<BackendSlot> slot;          ///< the client's database on this loop; null for routes without one
+  DirectTarget direct = DirectTarget::none;   ///< the caller names the database itself
+  std::string_view direct_uri;                ///< of a PostgreSQL so named
+  driver::ReadSession session;                ///< of a database with replicas, as the caller's headers say
+  std::optional<std::string> client_in_body;  ///< the client's name, if the body may say it and the headers do not
   std::string request_id;
   TimePoint deadline;
   Shape shape = Shape::documented;

@@ -17,14 +17,14 @@ using asio::ip::address;
 
 /// IANA's special-purpose registries: what is not reachable from everywhere.
 constexpr std::string_view kSpecialV4[] = {
-    "0.0.0.0/8",      "10.0.0.0/8",      "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16", "172.16.0.0/12",
-    "192.0.0.0/24",   "192.0.2.0/24",    "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",  "198.51.100.0/24",
-    "203.0.113.0/24", "224.0.0.0/4",     "240.0.0.0/4",
+    "0.0.0.0/8",     "10.0.0.0/8",      "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16",
+    "172.16.0.0/12", "192.0.0.0/24",    "192.0.2.0/24",   "192.88.99.0/24", "192.168.0.0/16",
+    "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",    "240.0.0.0/4",
 };
 /// Forms that carry an IPv4 address (mapped, translated, 6to4, Teredo) are refused whole, whatever they carry.
 constexpr std::string_view kSpecialV6[] = {
-    "::/96",    "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23",
-    "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+    "::/96",     "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64",  "2001::/23", "2001:db8::/32",
+    "2002::/16", "3fff::/20",     "5f00::/16",    "fc00::/7",       "fe80::/10", "fec0::/10", "ff00::/8",
 };
 
 bool contains(const asio::ip::network_v4& network, const asio::ip::address_v4& a) {
@@ -39,13 +39,11 @@ bool contains(const asio::ip::network_v6& network, const asio::ip::address_v6& a
 
 bool is_public(const address& a) {
   if (a.is_v4()) {
-    return std::ranges::none_of(kSpecialV4, [&](std::string_view n) {
-      return contains(asio::ip::make_network_v4(std::string(n)), a.to_v4());
-    });
+    return std::ranges::none_of(
+        kSpecialV4, [&](std::string_view n) { return contains(asio::ip::make_network_v4(std::string(n)), a.to_v4()); });
   }
-  return std::ranges::none_of(kSpecialV6, [&](std::string_view n) {
-    return contains(asio::ip::make_network_v6(std::string(n)), a.to_v6());
-  });
+  return std::ranges::none_of(
+      kSpecialV6, [&](std::string_view n) { return contains(asio::ip::make_network_v6(std::string(n)), a.to_v6()); });
 }
 
 }  // namespace

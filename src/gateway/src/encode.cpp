@@ -8,18 +8,25 @@ namespace athena::gateway {
 
 void append_cell(Buffer& out, const driver::Cell& cell) {
   switch (cell.kind()) {
-    case driver::CellKind::null: return out.append("null");
-    case driver::CellKind::boolean: return out.append(cell.integer() ? "true" : "false");
-    case driver::CellKind::integer: return json::append_integer(out, cell.integer());
-    case driver::CellKind::real: return json::append_double(out, cell.real());
-    case driver::CellKind::text: return json::append_string(out, cell.view());
-    case driver::CellKind::verbatim: return out.append(cell.view());
+    case driver::CellKind::null:
+      return out.append("null");
+    case driver::CellKind::boolean:
+      return out.append(cell.integer() ? "true" : "false");
+    case driver::CellKind::integer:
+      return json::append_integer(out, cell.integer());
+    case driver::CellKind::real:
+      return json::append_double(out, cell.real());
+    case driver::CellKind::text:
+      return json::append_string(out, cell.view());
+    case driver::CellKind::verbatim:
+      return out.append(cell.view());
     case driver::CellKind::quoted: {
       out.push_back('"');
       out.append(cell.view());
       return out.push_back('"');
     }
-    case driver::CellKind::bytes: return json::append_bytes(out, cell.view());
+    case driver::CellKind::bytes:
+      return json::append_bytes(out, cell.view());
   }
 }
 

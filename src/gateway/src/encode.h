@@ -34,7 +34,7 @@ class RowEncoder {
 
   Buffer keys_;  ///< `"id":"name":…`
   std::vector<std::uint32_t> key_ends_;
-  std::size_t width_;    ///< columns of a row of cells, hidden ones too
+  std::size_t width_;  ///< columns of a row of cells, hidden ones too
   std::size_t visible_;
   bool strip_nulls_;
   std::uint64_t rows_ = 0;

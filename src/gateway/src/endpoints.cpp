@@ -66,7 +66,9 @@ bool answers(const Endpoint& endpoint, std::string_view path) noexcept {
 
 }  // namespace
 
-std::span<const Endpoint> endpoints() noexcept { return kEndpoints; }
+std::span<const Endpoint> endpoints() noexcept {
+  return kEndpoints;
+}
 
 Match match(http::Method method, std::string_view path) noexcept {
   if (method == head) method = get;

@@ -69,17 +69,16 @@ Serve::Serve(Loop& loop, LogSink& sink, std::shared_ptr<const Snapshot> snapshot
         if (++ticks % 100 == 0) backends_.sweep(now);
       })) {}
 
-/// Admit → route → client → authenticate → read → authorize → run → reply → observe. Refusals come as early as
+/// Route → admit → client → authenticate → read → authorize → run → reply → observe. Refusals come as early as
 /// what they depend on is known: nothing is read for a caller who may not ask, no connection taken for a statement
 /// that may not run.
 Task<> Serve::handle(http::Exchange& exchange) {
   RequestContext context(exchange, snapshot_);
   context.request_id = identify(exchange.request());
   std::optional<json::Document> document;
-  const bool admitted = running_ < context.settings().max_concurrent_requests;
+  Result<> result = route(context);
+  if (result) result = admit(context);
   ++running_;
-  Result<> result =
-      admitted ? route(context) : fail(Code::overloaded, "Too many requests run at once", "Try again shortly.");
   if (result && context.endpoint) {
     if (context.endpoint->needs_client || context.endpoint->action == Action::query) result = find_client(context);
     if (result) result = services_.auth.authenticate(context);
@@ -95,6 +94,10 @@ Task<> Serve::handle(http::Exchange& exchange) {
       if (result) result = parse(context, *body, document);
     }
     if (result && context.endpoint->read) result = context.endpoint->read(context);
+    if (result && context.client_in_body) {
+      result = find_client_in_body(context);
+      if (result) result = services_.auth.authenticate(context);  // a key is valid for its client
+    }
     if (result) result = services_.auth.authorize(context);
     context.stage_done(Stage::read);
     if (result) result = co_await context.endpoint->run(context, services_);
@@ -115,6 +118,14 @@ std::string Serve::identify(const http::RequestHead& head) {
   return incoming && is_sane_request_id(*incoming) ? std::string(*incoming) : ids_.next();
 }
 
+/// Whoever watches over the server must hear from it all the more when it is overloaded. What is open to everyone waits
+/// for nothing, so it is over before the next request begins.
+Result<> Serve::admit(const RequestContext& context) const {
+  const bool is_waiting_for_nothing = !context.endpoint || context.endpoint->action == Action::open;
+  if (is_waiting_for_nothing || running_ < context.settings().max_concurrent_requests) return {};
+  return fail(Code::overloaded, "Too many requests run at once", "Try again shortly.");
+}
+
 /// Endpoint and deadline: everything that the head alone decides.
 Result<> Serve::route(RequestContext& context) {
   const http::RequestHead& head = context.head();
@@ -126,6 +137,11 @@ Result<> Serve::route(RequestContext& context) {
   if (!found.path_known) return fail(Code::route_not_found, "There is no such route", "GET / lists the routes.");
   if (!found.endpoint) {
     const std::string allowed = allowed_methods(head.path);
+    if (head.method == http::Method::options) {
+      context.exchange.set_status(204);
+      context.exchange.add_header("Allow", allowed);
+      return {};
+    }
     return fail(Error(Code::method_not_allowed, "This route takes " + allowed).with("allow", allowed));
   }
   context.endpoint = found.endpoint;
@@ -154,10 +170,22 @@ Result<> Serve::find_client(RequestContext& context) {
     return {};
   }
   if (!client) return fail(Code::unknown_client, "X-Athena-Client does not match a configured client.");
-  if ((*client)->settings.frozen) {
-    return fail(Error(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen"));
+  return use_client(context, *client);
+}
+
+/// Where no header names the client, /query/sql does it in its body.
+Result<> Serve::find_client_in_body(RequestContext& context) {
+  const std::string& name = *context.client_in_body;
+  if (const auto* client = context.snapshot->find(name)) return use_client(context, *client);
+  return fail(Error(Code::unknown_client, "'" + name.substr(0, 64) + "' does not name a configured client",
+                    "Send X-Athena-Client, or a client's name in db_name."));
+}
+
+Result<> Serve::use_client(RequestContext& context, const std::shared_ptr<const Client>& client) {
+  if (client->settings.frozen) {
+    return fail(Error(Code::client_frozen, "Client '" + client->settings.name + "' is frozen"));
   }
-  context.slot = backends_.get(*client);
+  context.slot = backends_.get(client);
   return read_session(context);
 }
 

@@ -32,7 +32,10 @@ class Serve : public http::Handler {
  private:
   std::string identify(const http::RequestHead& head);
   Result<> route(RequestContext& context);
+  Result<> admit(const RequestContext& context) const;
   Result<> find_client(RequestContext& context);
+  Result<> find_client_in_body(RequestContext& context);
+  Result<> use_client(RequestContext& context, const std::shared_ptr<const Client>& client);
   Async<> reach_direct_target(RequestContext& context);
   Async<> reach_custom_supabase(RequestContext& context);
   Result<> parse(RequestContext& context, std::string_view body, std::optional<json::Document>& document);

@@ -225,6 +225,10 @@ TEST_F(ServeTest, requests_beyond_the_bound_are_refused_until_one_ends) {
   EXPECT_EQ(refused->header("Retry-After"), "1");
   EXPECT_EQ(refused->header("X-Request-Id"), "second");
   EXPECT_FALSE(refused->body_was_read());
+  // Whoever watches over the server hears from it all the same.
+  for (const char* path : {"/ping", "/health", "/"}) EXPECT_EQ(send({get, path})->status(), 200) << path;
+  expect_error(*send({get, "/ready"}), Code::not_ready);
+  expect_error(*send({get, "/clients", {{"apikey", "admin-key"}}}), Code::overloaded);
 
   held.set();
   testing::run_until(loop_, [&] { return done; });
@@ -354,8 +358,14 @@ TEST_F(ServeTest, errors_can_be_read_across_origins) {
   EXPECT_EQ(answer->header("Access-Control-Allow-Origin"), "https://a.example");
 }
 
-TEST_F(ServeTest, options_without_an_origin_is_no_preflight) {
-  expect_error(*send({options, "/gateway/fetch"}), Code::method_not_allowed);
+TEST_F(ServeTest, options_without_a_preflight_names_the_methods) {
+  for (const Headers& headers : {Headers{}, Headers{{"Origin", "https://a.example"}}}) {
+    const Exchange answer = send({options, "/gateway/fetch", headers});
+    EXPECT_EQ(answer->status(), 204);
+    EXPECT_EQ(answer->header("Allow"), "POST, OPTIONS");
+    EXPECT_EQ(answer->answer(), "");
+  }
+  expect_error(*send({options, "/nope"}), Code::route_not_found);
 }
 
 // The admin key.

@@ -174,7 +174,7 @@ Async<Addresses> resolve(Loop& loop, const Target& target, TimePoint deadline) {
   co_return found;
 }
 
-Connection::Handle start(const Target& target, const Addresses& where) {
+Connection::Handle start(const Target& target, const std::string& password, const Addresses& where) {
   std::vector<const char*> keywords, values;
   const auto set = [&](const char* keyword, const char* value) {
     if (*value == '\0') return;
@@ -187,7 +187,7 @@ Connection::Handle start(const Target& target, const Addresses& where) {
   set("hostaddr", where.addresses.c_str());
   set("port", port.c_str());
   set("user", target.user.c_str());
-  set("password", target.password.c_str());
+  set("password", password.c_str());
   set("dbname", target.database.c_str());
   set("sslmode", target.sslmode.empty() ? "prefer" : target.sslmode.c_str());
   set("application_name", "athena");
@@ -199,7 +199,7 @@ Connection::Handle start(const Target& target, const Addresses& where) {
   set("sslcrl", kNoFile);
   set("gssencmode", "disable");
   set("krbsrvname", "postgres");
-  set("channel_binding", "prefer");
+  set("channel_binding", target.channel_binding.empty() ? "prefer" : target.channel_binding.c_str());
   set("target_session_attrs", "any");
   set("keepalives_idle", "30");
   set("tcp_user_timeout", "10000");  // bounds PQcancel, too
@@ -350,7 +350,11 @@ Async<> Connection::prepare_session(bool detect_pooler) {
 
 Async<std::unique_ptr<Connection>> connect(Loop& loop, const Target& target, TimePoint deadline) {
   ATHENA_CO_TRY(const Addresses where, co_await resolve(loop, target, deadline));
-  Connection::Handle handle = start(target, where);
+  const Result<std::string> password = target.secret ? target.secret() : target.password;
+  if (!password) {
+    co_return own_fault("The password of this client is not to be had", kNoPassword, password.error().error);
+  }
+  Connection::Handle handle = start(target, *password, where);
   if (!handle) co_return own_fault("The database could not be reached", "memory", "out of memory");
   PQsetErrorVerbosity(handle.get(), PQERRORS_SQLSTATE);
   PQsetNoticeProcessor(handle.get(), [](void*, const char*) {}, nullptr);  // not to stderr

@@ -52,6 +52,14 @@ void Lane::enqueue(LaneRequestPtr request) {
   schedule_flush();
 }
 
+std::deque<LaneRequestPtr> Lane::take_queued() {
+  for (const LaneRequestPtr& request : queued_) {
+    request->lane = nullptr;
+    --request->attempts;
+  }
+  return std::exchange(queued_, {});
+}
+
 void Lane::schedule_flush() {
   if (std::exchange(flush_scheduled_, true)) return;
   // Behind everything that is ready to run in this turn of the loop: it may bring more statements.
@@ -62,12 +70,40 @@ void Lane::schedule_flush() {
 }
 
 void Lane::flush() {
+  if (flights_ >= kMaxFlights) return;  // the end of one flushes again
+  const std::size_t before = sent_.size();
   while (!closed_ && !queued_.empty() && out_.size() < kMaxUnwrittenBytes) {
     LaneRequestPtr request = std::move(queued_.front());
     queued_.pop_front();
-    if (encode(*request)) sent_.push_back(std::move(request));
+    if (!joins_group(*request)) end_group();
+    if (!encode(*request)) continue;
+    sent_.push_back(std::move(request));
+    ++group_size_;
   }
-  if (!closed_ && !writing_) write();
+  if (closed_) return;
+  end_group();
+  if (sent_.size() > before) {
+    sent_.back()->ends_flight = true;
+    ++flights_;
+  }
+  if (!writing_) write();
+}
+
+/// Whether it may stand behind the statement that was encoded last, with no Sync between them.
+bool Lane::joins_group(const LaneRequest& request) const noexcept {
+  if (group_size_ == 0 || group_size_ >= kMaxGroup || connection_->is_pooled()) return false;
+  const LaneRequest& last = *sent_.back();
+  const auto shares = [](const LaneRequest& r) { return r.question.may_share && !r.goes_alone && !r.goes_unnamed; };
+  return shares(request) && shares(last) && request.question.sql == last.question.sql;
+}
+
+void Lane::end_group() {
+  if (std::exchange(group_size_, 0) == 0) return;
+  const std::size_t before = out_.size();
+  Encoder(out_).sync();
+  encoded_bytes_ += out_.size() - before;
+  sent_.back()->end_byte = encoded_bytes_;
+  sent_.back()->ends_group = true;
 }
 
 bool Lane::encode(LaneRequest& request) {
@@ -98,9 +134,9 @@ bool Lane::encode(LaneRequest& request) {
     return false;
   }
   encoder.execute();
-  encoder.sync();
   encoded_bytes_ += out_.size() - before;
   request.end_byte = encoded_bytes_;
+  request.ends_group = false;
   return true;
 }
 
@@ -194,9 +230,11 @@ bool Lane::handle(const Frame& frame, std::size_t begin) {
     case MessageType::command_complete:
       head.affected = read_affected(frame.body);
       head.command_completed = true;
+      if (!head.ends_group) finish_head();
       return true;
     case MessageType::ready:
       if (read_ready(frame.body) != TransactionStatus::idle) return false;
+      if (!head.ends_group && !head.server_error) return false;
       finish_head();
       return true;
     case MessageType::parse_complete:
@@ -256,10 +294,40 @@ bool Lane::describe(const Frame& frame) {
   return true;
 }
 
-void Lane::finish_head() {
-  const LaneRequestPtr head = std::move(sent_.front());
+LaneRequestPtr Lane::take_head() {
+  LaneRequestPtr head = std::move(sent_.front());
   sent_.pop_front();
   ++heads_;
+  if (head->ends_flight) {
+    --flights_;
+    if (!queued_.empty()) schedule_flush();
+  }
+  return head;
+}
+
+/// The server skips everything between an error and the next Sync.
+void Lane::send_rest_again(const LaneRequestPtr& failed) {
+  std::vector<LaneRequestPtr> skipped;
+  for (bool ended = failed->ends_group; !ended;) {
+    skipped.push_back(take_head());
+    ended = skipped.back()->ends_group;
+  }
+  for (auto it = skipped.rbegin(); it != skipped.rend(); ++it) {
+    LaneRequest& request = **it;
+    if (request.abandoned) {
+      request.lane = nullptr;
+      continue;
+    }
+    request.forget_answer();
+    request.goes_alone = true;
+    queued_.push_front(std::move(*it));
+  }
+  if (!skipped.empty()) schedule_flush();
+}
+
+void Lane::finish_head() {
+  const LaneRequestPtr head = take_head();
+  if (head->server_error) send_rest_again(head);
   if (head->server_error && head->prepares && !head->parse_completed) {
     head->prepared->parse_error = head->server_error;
     cache_.forget(*head->prepared);

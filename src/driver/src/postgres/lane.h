@@ -16,13 +16,23 @@
 
 namespace athena::driver::postgres {
 
-/// A connection that many autocommit statements share: each is a transaction of its own (one Sync each), they are sent
-/// without waiting for one another, and one write carries all that came up in a turn of the loop. Answers come in the
-/// same order. An error in one statement is that statement's alone.
+/// A connection that many autocommit statements share. They are sent without waiting for one another: one write, a
+/// *flight*, carries all that came up in a turn of the loop, or while kMaxFlights of them were under way. Answers come
+/// in the same order.
+///
+/// Each statement is a transaction of its own, ended by its Sync; but reads of the same statement by key that stand
+/// side by side, a *group*, share one. That saves the server a transaction and a write for each. An error in one
+/// statement is that statement's alone: those of its group which the server then skipped are sent again, each with its
+/// own Sync.
 class Lane : public std::enable_shared_from_this<Lane> {  // shared with its own reading and writing
  public:
   /// A turn of the loop may bring more; they wait their turn outside.
   static constexpr std::size_t kMaxInFlight = 512;
+  /// While so many are on their way or being worked on, statements gather for the next: a server that is sent one at a
+  /// time answers one at a time, and everyone wakes for each.
+  static constexpr std::size_t kMaxFlights = 4;
+  /// The answers of a group come together: it is short enough that nobody waits for long.
+  static constexpr std::size_t kMaxGroup = 32;
   /// Rows that nobody took yet. Beyond, the lane stops reading and takes nothing new until they are drained.
   static constexpr std::size_t kMaxHeldBytes = 1024 * 1024;
   /// Rows are given out at the end of the answer, or from this size on.
@@ -56,12 +66,16 @@ class Lane : public std::enable_shared_from_this<Lane> {  // shared with its own
   void start();
 
   void enqueue(LaneRequestPtr request);
+  /// Gives back what was not sent yet.
+  std::deque<LaneRequestPtr> take_queued();
   /// Open for another statement.
   bool accepts() const noexcept {
     return !closed_ && !paused_ && fence_ == Fence::none && !is_retiring_ && in_hand() < kMaxInFlight;
   }
   bool is_slow() const noexcept { return head_ticks_ >= kSlowTicks; }
   bool is_idle() const noexcept { return in_hand() == 0 && fence_ == Fence::none; }
+  /// A few statements wait for the next flight: more of the kind may join them.
+  bool is_gathering() const noexcept { return !queued_.empty() && queued_.size() < kMaxGroup / 2 && !is_slow(); }
   std::size_t in_hand() const noexcept { return queued_.size() + sent_.size(); }
   TimePoint last_used() const noexcept { return last_used_; }
   /// How many statements were answered.
@@ -89,6 +103,8 @@ class Lane : public std::enable_shared_from_this<Lane> {  // shared with its own
   void schedule_flush();
   void flush();
   bool encode(LaneRequest& request);
+  bool joins_group(const LaneRequest& request) const noexcept;
+  void end_group();
   void write();
   Task<> finish_writing();
   Task<> read();
@@ -98,6 +114,8 @@ class Lane : public std::enable_shared_from_this<Lane> {  // shared with its own
   bool handle_error(const Frame& frame);
   bool describe(const Frame& frame);
   void finish_head();
+  LaneRequestPtr take_head();
+  void send_rest_again(const LaneRequestPtr& failed);
   bool may_send_again(LaneRequest& request);
   void give_out_early();
   void cancel_head(TimePoint now);
@@ -119,6 +137,8 @@ class Lane : public std::enable_shared_from_this<Lane> {  // shared with its own
   std::uint64_t heads_ = 0, heads_at_tick_ = 0;  // how many statements were finished; tells whether the head moved
   std::uint64_t fenced_heads_ = 0;  // with a cancel delivered: how many must be finished before the fence is lifted
   std::uint32_t head_ticks_ = 0;
+  std::size_t flights_ = 0;     // under way
+  std::size_t group_size_ = 0;  // of the group that is being encoded: it has no Sync yet
   Fence fence_ = Fence::none;
   bool flush_scheduled_ = false, writing_ = false, paused_ = false, closed_ = false, is_retiring_ = false;
 };

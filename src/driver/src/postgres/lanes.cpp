@@ -52,11 +52,12 @@ Async<LaneRequestPtr> Lanes::run(LaneRequest::Question question, Cancellation* c
   co_return request;
 }
 
-Lane* Lanes::choose() {
+Lane* Lanes::choose(bool may_share) {
   Lane* best = nullptr;
   for (const Open& open : lanes_) {
     Lane& lane = *open.lane;
     if (!lane.accepts()) continue;
+    if (may_share && lane.is_gathering()) return &lane;
     const bool is_better =
         !best || std::pair(lane.is_slow(), lane.in_hand()) < std::pair(best->is_slow(), best->in_hand());
     if (is_better) best = &lane;
@@ -67,7 +68,7 @@ Lane* Lanes::choose() {
 void Lanes::place(LaneRequestPtr request) {
   if (stopping_) return request->finish(Error(Code::shutting_down));
   if (lanes_.size() + opening_ < limits_.base) open_more(limits_.base);
-  if (Lane* lane = choose()) return lane->enqueue(std::move(request));
+  if (Lane* lane = choose(request->question.may_share)) return lane->enqueue(std::move(request));
   if (parked_.size() >= kMaxParked) {
     return request->finish(Error(Code::overloaded, "Too many requests wait for a connection to the database"));
   }
@@ -78,12 +79,19 @@ void Lanes::place(LaneRequestPtr request) {
 
 void Lanes::unpark() {
   while (!parked_.empty()) {
-    Lane* lane = choose();
+    Lane* lane = choose(parked_.front()->question.may_share);
     if (!lane) return;
     LaneRequestPtr request = std::move(parked_.front());
     parked_.pop_front();
     lane->enqueue(std::move(request));
   }
+}
+
+/// What waits behind a slow statement, and was not sent yet, goes to a lane that moves.
+void Lanes::relieve(Lane& slow) {
+  const Lane* other = choose(false);
+  if (!other || other->is_slow()) return;
+  for (LaneRequestPtr& request : slow.take_queued()) place(std::move(request));
 }
 
 void Lanes::refuse_parked(TimePoint now) {
@@ -167,6 +175,9 @@ void Lanes::tick(TimePoint now) {
     return copy;
   }();
   for (const auto& lane : lanes) lane->tick(now);
+  for (const auto& lane : lanes) {
+    if (lane->is_slow()) relieve(*lane);
+  }
   std::vector<LaneRequestPtr> late;
   std::ranges::copy_if(parked_, std::back_inserter(late),
                        [now](const LaneRequestPtr& r) { return r->question.deadline <= now; });

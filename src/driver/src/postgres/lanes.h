@@ -60,9 +60,11 @@ class Lanes final : public Lane::Owner {
   void prepared_again() override { observe(Event::Kind::prepared_again); }
   Helper& helper() override { return helper_; }
 
-  Lane* choose();
+  /// The lane with the least to do; for what may share a Sync, rather one where it may find company.
+  Lane* choose(bool may_share);
   void place(LaneRequestPtr request);
   void unpark();
+  void relieve(Lane& slow);
   void refuse_parked(TimePoint now);
   void abandon(LaneRequest& request, Error why);
   void open_more(std::size_t wanted);

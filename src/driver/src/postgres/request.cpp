@@ -54,7 +54,8 @@ void LaneRequest::forget_answer() {
   server_error.reset();
   prepared.reset();
   affected = 0;
-  prepares = parse_completed = command_completed = cancel_sent = false;
+  prepares = parse_completed = command_completed = cancel_sent = ends_flight = false;
+  ends_group = true;
 }
 
 void intrusive_ptr_release(LaneRequest* request) noexcept {
@@ -87,7 +88,8 @@ void RequestPool::give_back(std::unique_ptr<LaneRequest> request) {
   request->scratch.clear();
   request->lane = nullptr;
   request->attempts = 0;
-  request->goes_unnamed = request->finished = request->abandoned = request->was_retried = request->is_given_out = false;
+  request->goes_alone = request->goes_unnamed = request->finished = request->abandoned = request->was_retried =
+      request->is_given_out = false;
   free_.push_back(std::move(request));
 }
 

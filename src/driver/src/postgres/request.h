@@ -54,6 +54,7 @@ class LaneRequest {
     std::span<const query::Param> params;
     bool is_write = false;
     TimePoint deadline;
+    bool may_share = false;  ///< a Sync with others of the same statement, see may_share_sync()
   };
   Question question;
 
@@ -75,6 +76,9 @@ class LaneRequest {
   bool prepares = false;       ///< sent with Parse and Describe
   bool parse_completed = false;
   bool command_completed = false;  ///< it ran, though it may not have been committed
+  bool ends_group = true;          ///< sent with a Sync, which ends its transaction
+  bool ends_flight = false;        ///< the last of what one flush sent
+  bool goes_alone = false;         ///< it was skipped once, for the error of another
   bool abandoned = false;          ///< nobody waits: the answer is discarded
   bool cancel_sent = false;
   bool is_given_out = false;  ///< somebody reads the rows: it cannot be sent again

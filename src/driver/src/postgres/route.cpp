@@ -42,6 +42,15 @@ Route choose_route(const query::Statement& statement, const query::Printed& prin
   return sent <= kMaxLaneAnswerBytes ? Route::lane : Route::exclusive;
 }
 
+bool may_share_sync(const query::Statement& statement, const query::Printed& printed) noexcept {
+  const auto* select = std::get_if<query::Select>(&statement);
+  if (!select || !printed.is_keyed || !printed.table || !printed.table->reads_alone) return false;
+  return std::ranges::all_of(select->where.terms, [](const auto& term) {
+    const auto* predicate = std::get_if<query::Predicate>(&term);
+    return predicate && predicate->op == query::Op::eq;
+  });
+}
+
 std::optional<std::uint64_t> most_affected(const query::Statement& statement) noexcept {
   if (const auto* update = std::get_if<query::Update>(&statement)) return update->max_affected;
   if (const auto* erase = std::get_if<query::Delete>(&statement)) return erase->max_affected;

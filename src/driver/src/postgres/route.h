@@ -23,6 +23,10 @@ inline constexpr std::uint64_t kAssumedRowBytes = 512;
 inline constexpr double kSmallTableRows = 10'000;
 
 Route choose_route(const query::Statement& statement, const query::Printed& printed) noexcept;
+/// Whether it may stand in one transaction with others of the same text: a read of one row by nothing but its key,
+/// which takes no longer than they do, and neither runs anyone's code nor waits for a second table while it holds the
+/// first.
+bool may_share_sync(const query::Statement& statement, const query::Printed& printed) noexcept;
 /// How many rows an update or delete may touch.
 std::optional<std::uint64_t> most_affected(const query::Statement& statement) noexcept;
 

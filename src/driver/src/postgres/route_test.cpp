@@ -52,6 +52,23 @@ TEST(Route, a_bounded_change_is_guarded_unless_its_key_bounds_it) {
   EXPECT_EQ(most_affected(update), 0U);
 }
 
+TEST(Route, only_a_read_by_nothing_but_its_key_shares_a_transaction) {
+  query::TableDef table;
+  table.reads_alone = true;
+  query::Select by_key = select(std::nullopt);
+  query::Predicate predicate;
+  by_key.where.terms.emplace_back(predicate);
+  EXPECT_TRUE(may_share_sync(by_key, printed(true, &table)));
+  EXPECT_FALSE(may_share_sync(by_key, printed(false, &table)));
+  EXPECT_FALSE(may_share_sync(query::Update{}, printed(true, &table)));
+  table.reads_alone = false;
+  EXPECT_FALSE(may_share_sync(by_key, printed(true, &table))) << "its policies may do anything";
+  table.reads_alone = true;
+  predicate.op = query::Op::like;
+  by_key.where.terms.emplace_back(predicate);
+  EXPECT_FALSE(may_share_sync(by_key, printed(true, &table))) << "a pattern may take long";
+}
+
 TEST(Route, what_takes_long_to_send_does_not_go_on_a_lane) {
   query::Printed large = printed(true);
   large.params.push_back({query::ParamKind::text, std::string(kMaxLaneAnswerBytes + 1, 'x')});

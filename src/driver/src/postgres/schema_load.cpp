@@ -32,7 +32,8 @@ constexpr std::string_view kOurTables =
     " AND n.nspname <> 'information_schema' AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')";
 
 /// has_triggers says that a write may change other tables than the one it names. Triggers and rules do, and so do
-/// foreign keys that cascade, partitions and their parents, which share rows, and views.
+/// foreign keys that cascade, partitions and their parents, which share rows, and views. The last column says that a
+/// read touches this table and no other: it has no policies, partitions or heirs.
 constexpr std::string_view kTablesQuery =
     "SELECT c.oid, n.nspname, c.relname, c.relkind,"
     " CASE WHEN c.reltuples > 0 OR c.relpages > 0 THEN c.reltuples::pg_catalog.int8 ELSE -1 END,"
@@ -40,7 +41,7 @@ constexpr std::string_view kTablesQuery =
     " COALESCE(t.relpages, 0)) * pg_catalog.current_setting('block_size')::pg_catalog.int8 /"
     " c.reltuples)::pg_catalog.int8 ELSE 0 END,"
     " c.relkind = 'v' OR (c.relhasrules AND c.relkind IN ('r', 'p')) OR g.oid IS NOT NULL OR f.oid IS NOT NULL"
-    " OR h.oid IS NOT NULL"
+    " OR h.oid IS NOT NULL, c.relkind = 'r' AND NOT c.relrowsecurity AND h.oid IS NULL"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid"
     " LEFT JOIN (SELECT DISTINCT tgrelid AS oid FROM pg_catalog.pg_trigger WHERE NOT tgisinternal) g ON g.oid = c.oid"
@@ -161,7 +162,7 @@ bool SchemaBuilder::add_path(CatalogRow row) {
 }
 
 bool SchemaBuilder::add_table(CatalogRow row) {
-  Reader read(row, 7);
+  Reader read(row, 8);
   const auto oid = read.number<std::uint32_t>(0);
   TableDef table;
   table.schema = read.text(1);
@@ -171,6 +172,7 @@ bool SchemaBuilder::add_table(CatalogRow row) {
   table.estimated_rows = static_cast<double>(read.number<std::int64_t>(4));
   table.average_row_bytes = read.number<std::uint32_t>(5);
   table.has_triggers = read.truth(6);
+  table.reads_alone = read.truth(7);
   if (!read.good()) return false;
   if (tables_.size() > kMaxTables) return true;  // finish() says so
   if (!by_oid_.emplace(oid, Place{static_cast<std::uint32_t>(tables_.size()), {}}).second) return false;

@@ -23,9 +23,9 @@ SchemaBuilder recorded() {
   const auto add = [&](std::size_t query, const Row& row) { builder.add_row(query, row); };
   add(kPath, {"app"});
   add(kPath, {"public"});
-  add(kTables, {"16500", "app", "orders", "r", "120000", "96", "f"});
-  add(kTables, {"16400", "public", "users", "p", "-1", "0", "t"});
-  add(kTables, {"16600", "public", "v", "v", "-1", "0", "t"});
+  add(kTables, {"16500", "app", "orders", "r", "120000", "96", "f", "t"});
+  add(kTables, {"16400", "public", "users", "p", "-1", "0", "t", "f"});
+  add(kTables, {"16600", "public", "v", "v", "-1", "0", "t", "f"});
   add(kColumns, {"16400", "1", "id", "bigint", "20", "b", "N", "t", "t", "t", {}});
   add(kColumns, {"16400", "3", "mood", "mood", "16390", "e", "E", "f", "t", "f", "'ok'::mood"});
   add(kColumns, {"16400", "4", "moods", "mood[]", "16389", "b", "A", "f", "f", "f", {}});
@@ -53,6 +53,7 @@ TEST(SchemaBuilder, makes_tables_of_recorded_rows) {
   EXPECT_EQ(users->kind, query::TableKind::table);
   EXPECT_EQ(users->estimated_rows, -1);
   EXPECT_TRUE(users->has_triggers);
+  EXPECT_FALSE(users->reads_alone);
   ASSERT_THAT(users->columns, SizeIs(5));
   const auto& id = users->columns[0];
   EXPECT_EQ(id.name, "id");
@@ -77,6 +78,7 @@ TEST(SchemaBuilder, makes_tables_of_recorded_rows) {
   EXPECT_EQ(orders->estimated_rows, 120'000);
   EXPECT_EQ(orders->average_row_bytes, 96U);
   EXPECT_FALSE(orders->has_triggers);
+  EXPECT_TRUE(orders->reads_alone);
   EXPECT_EQ(orders->columns[0].type, TypeClass::decimal);
   EXPECT_EQ(orders->columns[1].type, TypeClass::array);
   EXPECT_EQ((*schema)->find("public", "v", {})->kind, query::TableKind::view);

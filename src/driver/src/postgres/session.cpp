@@ -79,7 +79,9 @@ Async<std::unique_ptr<RowStream>> PostgresBackend::execute(query::Statement stat
     if (auto printed = query::to_sql(statement, *schema, print_options(call)); !printed) {
       error = std::move(printed).error();
     } else if (const Route route = choose_route(statement, *printed); route == Route::lane) {
-      auto request = co_await lanes_.run({printed->sql, printed->params, writes, call.deadline}, call.cancellation);
+      const bool may_share = may_share_sync(statement, *printed);
+      auto request =
+          co_await lanes_.run({printed->sql, printed->params, writes, call.deadline, may_share}, call.cancellation);
       if (request) {
         co_return std::make_unique<LaneStream>(*std::move(request), std::move(printed->keys), call.cancellation);
       }
@@ -189,7 +191,7 @@ Async<std::string> PostgresBackend::value_of(query::Printed printed, Route route
   std::unique_ptr<RowStream> stream;
   if (route == Route::lane) {
     ATHENA_CO_TRY(LaneRequestPtr request,
-                  co_await lanes_.run({printed.sql, printed.params, false, call.deadline}, call.cancellation));
+                  co_await lanes_.run({printed.sql, printed.params, false, call.deadline, false}, call.cancellation));
     stream = std::make_unique<LaneStream>(std::move(request), std::move(printed.keys), call.cancellation);
   } else {
     ATHENA_CO_TRY(stream, co_await run_exclusive(printed, false, call));

@@ -101,8 +101,7 @@ TEST_F(Cassandra, a_read_only_request_cannot_write) {
 TEST_F(Cassandra, a_deadline_that_has_passed_ends_the_wait) {
   ASSERT_TRUE(db.cql("SELECT * FROM notes"));
   const TimePoint begin = Clock::now();
-  const auto answer =
-      db.run(db.ask(Native{"SELECT * FROM notes", {}, {}}, LiveCluster::call(milliseconds(-1))));
+  const auto answer = db.run(db.ask(Native{"SELECT * FROM notes", {}, {}}, LiveCluster::call(milliseconds(-1))));
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Code::statement_timeout);
   EXPECT_LT(Clock::now() - begin, milliseconds(500));
@@ -168,8 +167,8 @@ TEST_F(Cassandra, a_native_statement_takes_parameters_by_place_and_by_name) {
 
 TEST_F(Cassandra, pages_are_asked_for_as_they_are_read) {
   fill_events(3'500);
-  auto stream = db.run(db.backend->execute(
-      Native{"SELECT seq, body FROM events WHERE day = '2024-01-02'", {}, {}}, LiveCluster::call()));
+  auto stream = db.run(db.backend->execute(Native{"SELECT seq, body FROM events WHERE day = '2024-01-02'", {}, {}},
+                                           LiveCluster::call()));
   ASSERT_TRUE(stream) << stream.error().error;
   std::size_t rows = 0, batches = 0;
   std::int64_t next = 0;
@@ -333,9 +332,9 @@ TEST_P(CassandraWire, long_messages_pass_in_both_directions) {
   const auto written = db.run((*connection)->ask(Question(QueryQuestion{insert, {}}), Clock::now() + seconds(5)));
   ASSERT_TRUE(written) << written.error().error;
   EXPECT_EQ((*written)->opcode, Opcode::result);
-  const auto read = db.run((*connection)
-                               ->ask(Question(QueryQuestion{"SELECT body FROM notes WHERE id = 900", {}}),
-                                     Clock::now() + seconds(5)));
+  const auto read = db.run(
+      (*connection)
+          ->ask(Question(QueryQuestion{"SELECT body FROM notes WHERE id = 900", {}}), Clock::now() + seconds(5)));
   ASSERT_TRUE(read) << read.error().error;
   EXPECT_NE((*read)->body.view().find(body), std::string_view::npos);
   (*connection)->close();

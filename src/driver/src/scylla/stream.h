@@ -15,8 +15,8 @@ namespace athena::driver::scylla {
 
 /// A statement as it is sent, page after page.
 struct Source {
-  std::string cql;           ///< as a caller wrote it, without parameters; empty: `prepared`
-  std::string keyspace;      ///< for names without one
+  std::string cql;       ///< as a caller wrote it, without parameters; empty: `prepared`
+  std::string keyspace;  ///< for names without one
   PreparedPtr prepared;
   BoundValues values;
   std::optional<Token> token;

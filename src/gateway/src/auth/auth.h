@@ -3,8 +3,8 @@
 #include <string_view>
 
 #include <athena/base/result.h>
-#include <athena/http/message.h>
 #include <athena/gateway/settings.h>
+#include <athena/http/message.h>
 
 namespace athena::gateway {
 

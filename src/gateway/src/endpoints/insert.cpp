@@ -17,8 +17,11 @@ Result<> read_insert_body(RequestContext& context) {
 
 Async<> run_insert(RequestContext& context, Services&) {
   auto& request = std::get<query::InsertRequest>(context.intent);
-  WriteReply reply{.message = "Data inserted successfully", .single = !request.body_is_array, .ids_of_rows = true,
-                   .with_count = request.count != query::Count::none, .without_rows = request.head};
+  WriteReply reply{.message = "Data inserted successfully",
+                   .single = !request.body_is_array,
+                   .ids_of_rows = true,
+                   .with_count = request.count != query::Count::none,
+                   .without_rows = request.head};
   ATHENA_CO_TRY(const auto schema, co_await context.backend().schema(context.call()));
   const query::Table& into = request.insert.into;
   const query::TableDef* table = schema->find(into.schema, into.name, context.call().names);

@@ -6,7 +6,6 @@
 #include "endpoints/routes.h"
 #include "endpoints/supabase.h"
 #include "reply.h"
-#include "request_headers.h"
 #include "services.h"
 
 namespace athena::gateway {
@@ -84,7 +83,9 @@ Async<> run_query(RequestContext& context, Services&) {
 
 Result<> read_query_sql_body(RequestContext& context) {
   ATHENA_TRY(auto request, read_text(context, true));
-  ATHENA_TRY_VOID(kind_of_driver(request.driver));
+  ATHENA_TRY(const std::string_view kind, kind_of_driver(request.driver));
+  // With Supabase it is the name of a database behind it.
+  if (!context.slot && kind != "supabase") context.client_in_body = text::trim(request.db_name);
   context.intent = std::move(request);
   return {};
 }
@@ -94,18 +95,6 @@ Async<> run_query_sql(RequestContext& context, Services& services) {
   const std::string_view kind = *kind_of_driver(request.driver);
   const bool is_behind_supabase = kind == "supabase";
   if (is_behind_supabase) ATHENA_CO_TRY_VOID(use_supabase_postgres(context, services, request.db_name));
-  if (!context.slot) {  // no X-Athena-Client: db_name names the client
-    const auto* client = context.snapshot->find(text::trim(request.db_name));
-    if (!client) {
-      co_return fail(Error(Code::unknown_client,
-                           "'" + request.db_name.substr(0, 64) + "' does not name a configured client",
-                           "Send X-Athena-Client, or a client's name in db_name."));
-    }
-    if ((*client)->settings.frozen)
-      co_return fail(Code::client_frozen, "Client '" + (*client)->settings.name + "' is frozen");
-    context.slot = services.backends.get(*client);
-    ATHENA_CO_TRY_VOID(read_session(context));
-  }
   if (!kind.empty() && !is_behind_supabase && kind != context.client().kind->name) {
     co_return fail(Error(Code::unknown_driver, "Client '" + context.client().settings.name + "' is a " +
                                                    std::string(context.client().kind->name) + " database; driver '" +

@@ -11,10 +11,14 @@ namespace {
 
 constexpr std::string_view level_name(LogLevel level) noexcept {
   switch (level) {
-    case LogLevel::debug: return "debug";
-    case LogLevel::info: return "info";
-    case LogLevel::warn: return "warn";
-    case LogLevel::error: return "error";
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warn:
+      return "warn";
+    case LogLevel::error:
+      return "error";
   }
   return "error";
 }
@@ -41,7 +45,9 @@ constexpr EventRow kEvents[] = {
 };
 
 /// Text from a server may be in any encoding; a log line must stay JSON.
-std::string_view utf8_or_note(std::string_view text) noexcept { return text::is_utf8(text) ? text : "(not UTF-8)"; }
+std::string_view utf8_or_note(std::string_view text) noexcept {
+  return text::is_utf8(text) ? text : "(not UTF-8)";
+}
 
 }  // namespace
 
@@ -83,7 +89,9 @@ void log_line(LogSink& sink, LogLevel level, std::string_view event,
   sink.write(line.view());
 }
 
-RequestLog::RequestLog(LogSink& sink, std::string_view mode) : sink_(sink), mode_(Mode::all) { set_mode(mode); }
+RequestLog::RequestLog(LogSink& sink, std::string_view mode) : sink_(sink), mode_(Mode::all) {
+  set_mode(mode);
+}
 
 void RequestLog::set_mode(std::string_view mode) {
   mode_ = mode == "errors" ? Mode::errors : mode == "sampled" ? Mode::sampled : Mode::all;

@@ -16,9 +16,11 @@ std::unexpected<Error> failure(std::string reason) {
 /// A cell's text without quotes.
 std::string text_of(const driver::Cell& cell) {
   switch (cell.kind()) {
-    case driver::CellKind::null: return "null";
+    case driver::CellKind::null:
+      return "null";
     case driver::CellKind::text:
-    case driver::CellKind::quoted: return std::string(cell.view());
+    case driver::CellKind::quoted:
+      return std::string(cell.view());
     case driver::CellKind::boolean:
     case driver::CellKind::integer:
     case driver::CellKind::real:
@@ -27,7 +29,8 @@ std::string text_of(const driver::Cell& cell) {
       append_cell(out, cell);
       return std::string(out.view());
     }
-    case driver::CellKind::bytes: return "\\x" + text::hex(cell.view());
+    case driver::CellKind::bytes:
+      return "\\x" + text::hex(cell.view());
   }
   return {};
 }

@@ -34,7 +34,7 @@ class Grouper {
   struct Group {
     std::vector<std::pair<std::size_t, std::size_t>> rows;  ///< offset and size in rows_
     std::optional<Decimal> sum, least, greatest;
-    std::uint64_t size = 0;            ///< rows, kept or not
+    std::uint64_t size = 0;  ///< rows, kept or not
     std::uint64_t values = 0;
     std::set<Decimal> seen;            ///< only with aggregation_dedup
     std::set<std::string> seen_texts;  ///< the same, of what is no number: only count takes those

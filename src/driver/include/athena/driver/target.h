@@ -41,12 +41,13 @@ struct Target {
   std::string database;  ///< sqlite: path of the file
   std::string user;
   std::string password;
-  std::string sslmode;  ///< as libpq; empty: prefer. scylla: disable (default), require, verify-full
-  bool create = false;  ///< sqlite: make the file if it is missing
+  std::string sslmode;          ///< as libpq; empty: prefer. scylla: disable (default), require, verify-full
+  std::string channel_binding;  ///< postgresql, as libpq: require; empty: prefer
+  bool create = false;          ///< sqlite: make the file if it is missing
   bool read_only = false;
   std::vector<HostPort> more_hosts;  ///< scylla: contact points beside `host`
   std::string url;                   ///< supabase, d1: base URL, without a trailing slash
-  SecretSource secret;               ///< supabase: API key, d1: bearer token of the proxy. Empty: `password` is it
+  SecretSource secret;               ///< the password; supabase: API key, d1: bearer token. Empty: `password` is it
   std::string binding;               ///< d1: name of the database binding in the Worker
   std::string session_mode;          ///< d1: first-primary, first-unconstrained …; empty: none
   PoolConfig pool;
@@ -57,9 +58,9 @@ struct Target {
 
 /// Reads `postgres://user:password@host:port/db?sslmode=…`, `postgresql://`, `jdbc:postgresql://`, `sqlite:PATH`,
 /// `scylla://user:password@h1:9042,h2/keyspace?tls=require`, `supabase+https://KEY@host/rest/v1?schema=NAME` (key, path
-/// and schema may be left out), `postgrest+https://…`. Only host, port, dbname, user, password and sslmode are taken
-/// over; another libpq parameter (service, passfile, hostaddr, sslkey, options …) is refused with its name (contract
-/// 2). Error: configuration_error.
+/// and schema may be left out), `postgrest+https://…`. Only host, port, dbname, user, password, sslmode and
+/// channel_binding are taken over; another libpq parameter (service, passfile, hostaddr, sslkey, options …) is refused
+/// with its name (contract 2). Error: configuration_error.
 Result<Target> parse_uri(std::string_view uri);
 
 }  // namespace athena::driver

@@ -42,9 +42,9 @@ struct Settings {
   bool jdbc_allow_private_hosts = false;
   std::vector<std::string> supabase_allowed_hosts{"*.supabase.co"};  ///< of x-supabase-url; empty: it is off
   bool supabase_allow_private_hosts = false;
-  std::string supabase_postgres_uri;   ///< SUPABASE_POSTGRES_URI, with {db}; empty: /query/sql cannot run there
-  std::string supabase_access_token;   ///< SUPABASE_ACCESS_TOKEN: of the management API
-  std::string supabase_project_ref;    ///< PROJECT_REF
+  std::string supabase_postgres_uri;  ///< SUPABASE_POSTGRES_URI, with {db}; empty: /query/sql cannot run there
+  std::string supabase_access_token;  ///< SUPABASE_ACCESS_TOKEN: of the management API
+  std::string supabase_project_ref;   ///< PROJECT_REF
   std::string supabase_api_url = "https://api.supabase.com";
   std::map<std::string, std::string> id_columns;  ///< table_id_map.yaml
 

@@ -82,6 +82,7 @@ struct TableDef {
   double estimated_rows = -1;              ///< -1: unknown
   std::uint32_t average_row_bytes = 0;     ///< 0: unknown
   bool has_triggers = false;
+  bool reads_alone = false;     ///< PostgreSQL: to read it locks no other table and runs none of its owner's code
   std::string all_columns_sql;  ///< `t."a", t."b"`: made by Schema, so that `*` costs one append
   std::string from_sql;         ///< `"schema"."name" AS t`: the same
 

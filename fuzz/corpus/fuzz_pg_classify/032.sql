@@ -1,0 +1,1 @@
+select * from users u join app.orders o on true

@@ -1,0 +1,1 @@
+select (select count(*) from a), exists (select from b)

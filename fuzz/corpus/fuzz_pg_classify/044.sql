@@ -1,0 +1,1 @@
+select | reads: Weird "Name a.b.c.d

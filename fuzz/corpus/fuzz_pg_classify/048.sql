@@ -1,0 +1,1 @@
+select * from users for update of users

@@ -1,0 +1,1 @@
+insert into t select * from s on conflict (id) do update set x = (select max(x) from m)

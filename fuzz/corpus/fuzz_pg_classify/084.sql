@@ -1,0 +1,1 @@
+with x as (delete from a returning *) insert into b select * from x

@@ -1,0 +1,1 @@
+create temp table n as with x as (select * from s) select * from x

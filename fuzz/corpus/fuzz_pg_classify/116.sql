@@ -1,0 +1,1 @@
+explain (analyze on, verbose) delete from t

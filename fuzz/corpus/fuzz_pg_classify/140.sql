@@ -1,0 +1,1 @@
+copy | writes: t

@@ -1,0 +1,1 @@
+copy | reads: t | volatile

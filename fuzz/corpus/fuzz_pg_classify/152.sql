@@ -1,0 +1,1 @@
+set transaction_read_only = off

@@ -1,0 +1,1 @@
+select string_agg(x, ',' order by y) filter (where z) from t

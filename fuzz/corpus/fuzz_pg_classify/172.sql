@@ -1,0 +1,1 @@
+select table_to_xml('t', true, true, '')

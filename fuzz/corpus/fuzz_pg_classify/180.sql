@@ -1,0 +1,1 @@
+select txid_current(), pg_advisory_lock(1)
