@@ -22,6 +22,7 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
 ADMIN_KEY = "contract-suite-admin-key"
+KINDS = {"pg": "postgresql", "lite": "sqlite", "d1": "d1", "rest": "supabase", "cql": "scylla"}
 
 
 class Refused(Exception):

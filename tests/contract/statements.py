@@ -236,6 +236,8 @@ def grouped_fetch(random):
 
 
 BEYOND_CQL = (
+    {"conditions": [{"operator": "gt", "column": "id", "value": 1}, {"operator": "gte", "column": "id", "value": 2}]},
+    {"conditions": [{"operator": "gt", "column": "at", "value": 5}]},
     {"conditions": [{"operator": "neq", "column": "n", "value": 1}]},
     {"conditions": [{"operator": "is", "column": "b", "value": "true"}]},
     {"conditions": [{"operator": "nin", "column": "d", "value": ["1"]}]},
@@ -297,6 +299,49 @@ def write(random):
         values = {c: None if random.random() < 0.2 else value_for(random, c) for c in changed}
         return "POST", "/gateway/update", {"table_name": "things", "set": values, **where}
     return "DELETE", "/gateway/delete", {"table_name": "things", **where}
+
+
+def sql_write(random):
+    """A change by conditions, or of several rows: whatever the languages with tables and constraints can say."""
+    roll = random.random()
+    body = {"table_name": "things"}
+    if roll < 0.4:
+        rows = [row(random, random.choice(PARTITIONS), random.choice(KEYS)) for _ in range(random.randint(1, 3))]
+        for values in rows:
+            for column in random.sample(COLUMNS[2:], random.randint(0, 4)):
+                del values[column]
+        body["insert_body"] = rows if random.random() < 0.7 else rows[0]
+        body.update(random.choice(CONFLICTS))
+        return "PUT", "/gateway/insert", body
+    body["conditions"] = [condition(random, 2) for _ in range(random.randint(1, 2))]
+    body["conditions"].append({"eq_column": "g", "eq_value": random.choice(PARTITIONS)})
+    if random.random() < 0.7:
+        body["conditions"].append({"operator": "lt", "column": "id", "value": random.choice(KEYS)})
+    if random.random() < 0.2:
+        body["max_affected"] = random.choice((0, 1, 3))
+    if roll < 0.8:
+        changed = random.sample(COLUMNS[2:], random.randint(1, 4))
+        body["set"] = {c: None if random.random() < 0.2 else literal_to_write(random, c) for c in changed}
+        return "POST", "/gateway/update", body
+    return "DELETE", "/gateway/delete", body
+
+
+CONFLICTS = (
+    {},
+    {"on_conflict": ["g", "id"]},
+    {"on_conflict": "g,id"},
+    {"on_conflict": ["g", "id"], "ignore_duplicates": True},
+    {"on_conflict": ["g", "id"], "update_body": {}},
+    {"on_conflict": ["g"]},
+    {"default_to_null": True},
+)
+
+
+def literal_to_write(random, column):
+    """Now and then a value that the column cannot keep. Times stay as they are: SQLite keeps whatever text comes."""
+    if column in ("n", "d", "r", "b", "u") and random.random() < 0.15:
+        return random.choice(OTHER_WORDS[column])
+    return value_for(random, column)
 
 
 def as_cql(body):

@@ -1,10 +1,7 @@
 """Raw SQL: /gateway/query and /query/sql (contract 3.5)."""
 
 import pytest
-from conftest import assert_error
-
-
-KINDS = {"pg": "postgresql", "lite": "sqlite", "d1": "d1", "rest": "supabase", "cql": "scylla"}
+from conftest import KINDS, assert_error
 
 
 def test_select(sql_client):

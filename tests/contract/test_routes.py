@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import ADMIN_KEY, Client, assert_error
+from conftest import ADMIN_KEY, KINDS, Client, assert_error
 
 
 def test_root_lists_routes(athena):
@@ -12,6 +12,21 @@ def test_root_lists_routes(athena):
         body["message"] == "athena is online" and body["athena_api"] == "online" and body["athena_deadpool"] == "online"
     )
     assert body["version"] and any(route["path"] == "/gateway/fetch" for route in body["routes"])
+
+
+def test_capabilities_are_those_of_the_answers(client):
+    kinds = {kind["backend"]: kind for kind in client.server.http.get("/").json()["backends"]}
+    assert set(kinds) == {"postgresql", "sqlite", "d1", "scylla", "supabase"}
+    mine = kinds[KINDS[client.name]]
+    values = {"is": "null", "between": ["a", "b"]}
+    values.update(dict.fromkeys(("in", "nin", "contains", "containedBy", "overlaps"), ["a"]))
+    for operator in kinds["postgresql"]["operators"]:
+        condition = {"operator": operator, "column": "email", "value": values.get(operator, "a")}
+        reply = client.fetch("users", conditions=[condition]).json()
+        assert (reply.get("code") == "unsupported_operator") == (operator not in mine["operators"]), (operator, reply)
+    raw = client.query("SELECT id FROM users WHERE id = 1")
+    assert (raw.status_code == 200) == ("raw_sql" in mine["capabilities"]), raw.text
+    assert ("sessions" in mine["capabilities"]) == ("X-Athena-D1-Bookmark" in client.fetch("users", limit=1).headers)
 
 
 def test_ping_health_ready(athena):
