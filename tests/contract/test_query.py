@@ -1,7 +1,7 @@
 """Raw SQL: /gateway/query and /query/sql (contract 3.5)."""
 
 import pytest
-from conftest import assert_error
+from conftest import KINDS, assert_error
 
 
 def test_select(sql_client):
@@ -9,7 +9,7 @@ def test_select(sql_client):
     assert body["message"] == "Query executed" and [row["id"] for row in body["data"]["rows"]] == [1, 2]
     meta = body["data"]["meta"]
     assert (
-        meta["returned_row_count"] == 2 and meta["statement_count"] == 1 and meta["backend"] in ("postgresql", "sqlite")
+        meta["returned_row_count"] == 2 and meta["statement_count"] == 1 and meta["backend"] == KINDS[sql_client.name]
     )
 
 
@@ -192,7 +192,7 @@ def test_ddl_is_seen_at_once(sql_client):
 
 
 def test_query_sql(sql_client):
-    driver = "postgresql" if sql_client.is_postgres else "sqlite"
+    driver = KINDS[sql_client.name]
     reply = sql_client.send(
         "POST", "/query/sql", {"query": "select count(*) as n from users", "driver": driver, "db_name": "whatever"}
     )

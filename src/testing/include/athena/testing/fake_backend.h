@@ -19,6 +19,7 @@ struct FakeResult {
   std::uint64_t statements = 1;
   std::vector<FakeResult> before;  ///< what the statements before this one gave
   std::string cursor;              ///< of the next page
+  std::string bookmark;            ///< of the call's session, however it ends
   std::optional<Error> refused;    ///< instead of rows
   std::optional<Error> broken;     ///< after the last batch
   Event* held = nullptr;           ///< the rows come when it is set. Borrowed
@@ -45,6 +46,7 @@ class FakeDatabase : public driver::SharedState {
   std::vector<driver::Native> natives;
   std::vector<query::Count> counts;
   std::vector<driver::Call> calls;
+  std::vector<driver::ReadSession> sessions;  ///< as they were when a statement came
   int streams_open = 0;
   bool stopped = false;
 
