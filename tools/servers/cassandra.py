@@ -154,8 +154,8 @@ class Cassandra(Service):
         super().clear()
 
     def node(self, number, action):
-        """What happens to machines: `kill` (as by power), `start` after it, `pause` and `resume`; one more than there are
-        may `join`, and `leave` again. Waits until it has happened."""
+        """What happens to machines: `kill` (as by power), `start` after it, `pause` and `resume`; one more than there
+        are may `join`, and `leave` again. Waits until it has happened."""
         with self.alone():
             state = self.saved()
             if action == "join":
