@@ -114,7 +114,7 @@ class Cql:
     NPM = "cassandra-driver@4.10.0"
 
     def __init__(self):
-        server = os.environ.get("ATHENA_TEST_CASSANDRA") or start_service("cassandra")
+        server = start_service("cassandra_bench")
         self.uri = f"{server}/{self.KEYSPACE}"
         self.host, self.port = re.search(r"//([^:/]+):(\d+)", server).groups()
         self.python = ROOT / "build/venv/bin/python"
