@@ -1,5 +1,6 @@
 // What the driver alone reaches on any backend: reads by primary key in a closed loop, through the public interface,
-// rows decoded and looked at. bench/run.py alternates it with `pgbench -M prepared` or other drivers, and makes the table.
+// rows decoded and looked at. bench/run.py alternates it with `pgbench -M prepared` or other drivers, and makes the
+// table.
 //
 //   bench_driver_reads URI [SECONDS] [LOOPS] [IN_FLIGHT]
 

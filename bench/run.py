@@ -114,15 +114,15 @@ class Cql:
     NPM = "cassandra-driver@4.10.0"
 
     def __init__(self):
-        server = os.environ.get("ATHENA_TEST_CASSANDRA") or start_service("cassandra")
+        server = start_service("cassandra_bench")
         self.uri = f"{server}/{self.KEYSPACE}"
         self.host, self.port = re.search(r"//([^:/]+):(\d+)", server).groups()
         self.python = ROOT / "build/venv/bin/python"
         self.modules = ROOT / "build/bench/node_modules"
         if not (self.modules / "cassandra-driver").exists():
             self.modules.parent.mkdir(parents=True, exist_ok=True)
-            install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", self.modules.parent, self.NPM]
-            subprocess.run(install, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", self.modules.parent]
+            subprocess.run([*install, self.NPM], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         subprocess.run([str(word) for word in self.python_command("fill", ROWS)], check=True, stdin=subprocess.DEVNULL)
 
     def python_command(self, *arguments):

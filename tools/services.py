@@ -15,7 +15,7 @@ import os
 import pathlib
 import sys
 
-from servers.cassandra import Cassandra, CassandraCluster, CassandraSecure
+from servers.cassandra import Cassandra, CassandraBench, CassandraCluster, CassandraSecure
 from servers.d1 import D1
 from servers.pgbouncer import PgBouncer
 from servers.postgres import Postgres
@@ -23,7 +23,7 @@ from servers.postgrest import Postgrest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-KINDS = (Postgres, PgBouncer, Postgrest, Cassandra, CassandraSecure, CassandraCluster, D1)
+KINDS = (Postgres, PgBouncer, Postgrest, Cassandra, CassandraSecure, CassandraCluster, CassandraBench, D1)
 NODE_ACTIONS = ("kill", "start", "pause", "resume", "join", "leave")
 SERVICES = {service.name: service for service in KINDS}
 

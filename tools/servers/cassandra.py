@@ -80,7 +80,7 @@ jdk.management/com.sun.management.internal java.base/java.io java.base/java.nio 
 java.base/java.lang java.base/java.lang.reflect java.base/java.math java.base/java.util
 java.base/java.util.concurrent java.base/java.util.concurrent.atomic java.base/jdk.internal.misc
 """.split()
-JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
+JAVA = ["java", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
 JAVA += [word for e in EXPORTS for word in ("--add-exports", f"{e}=ALL-UNNAMED")]
 JAVA += [word for o in OPENS for word in ("--add-opens", f"{o}=ALL-UNNAMED")]
 SIGNALS = {"kill": signal.SIGKILL, "pause": signal.SIGSTOP, "resume": signal.SIGCONT}
@@ -109,6 +109,7 @@ class Cassandra(Service):
     name = "cassandra"
     nodes = 1
     heap = "512m"
+    compiler = ["-XX:TieredStopAtLevel=1"]  # soon ready, and not fast
     secure = False
 
     def jars(self):
@@ -154,8 +155,8 @@ class Cassandra(Service):
         super().clear()
 
     def node(self, number, action):
-        """What happens to machines: `kill` (as by power), `start` after it, `pause` and `resume`; one more than there are
-        may `join`, and `leave` again. Waits until it has happened."""
+        """What happens to machines: `kill` (as by power), `start` after it, `pause` and `resume`; one more than there
+        are may `join`, and `leave` again. Waits until it has happened."""
         with self.alone():
             state = self.saved()
             if action == "join":
@@ -183,7 +184,7 @@ class Cassandra(Service):
         arguments += ["org.apache.cassandra.tools.NodeTool", "-h", "127.0.0.1"]
         arguments += ["-p", (self.folder / f"n{number}" / "jmx").read_text(), "decommission"]
         subprocess.run(
-            [*unprivileged(), *JAVA, "-Xmx96m", *arguments],
+            [*unprivileged(), *JAVA, *self.compiler, "-Xmx96m", *arguments],
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -209,7 +210,7 @@ class Cassandra(Service):
             give_away(path)
         jmx = free_port()
         (folder / "jmx").write_text(str(jmx))
-        arguments = [*JAVA, "-Xms64m", f"-Xmx{self.heap}", "-Xss512k", "-XX:MaxDirectMemorySize=256m"]
+        arguments = [*JAVA, *self.compiler, "-Xms64m", f"-Xmx{self.heap}", "-Xss512k", "-XX:MaxDirectMemorySize=256m"]
         arguments += [f"-javaagent:{next(jars.glob('jamm-*.jar'))}", "-Djdk.attach.allowAttachSelf=true"]
         properties = {
             "cassandra.config": f"file://{folder}/cassandra.yaml",
@@ -277,6 +278,14 @@ class CassandraSecure(Cassandra):
 
     name = "cassandra_secure"
     secure = True
+
+
+class CassandraBench(Cassandra):
+    """One node as it is meant to be run: what is measured beside it is not its interpreter."""
+
+    name = "cassandra_bench"
+    heap = "1g"
+    compiler = []
 
 
 class CassandraCluster(Cassandra):

@@ -80,7 +80,7 @@ void Attempts::tick(TimePoint now) {
 
 bool Attempts::start_next() {
   if (plan_.empty()) {
-    plan_ = cluster_.plan(asked_);
+    plan_ = cluster_.plan(asked_, peers_);
     next_ = 0;
     decision_.emplace(asked_.is_idempotent, static_cast<std::uint32_t>(std::max<std::size_t>(plan_.size(), 1)));
   }
@@ -100,7 +100,7 @@ bool Attempts::start(const std::shared_ptr<Connection>& connection, const HostPt
   }
   live_.push_back({connection->send(asked_.question, call_.deadline, wake_), connection, host});
   if (!speculation_) {
-    const milliseconds delay = plan_.size() > 1 ? host->latency.delay() : milliseconds(0);
+    const milliseconds delay = peers_ > 1 ? host->latency.delay() : milliseconds(0);
     speculation_.emplace(asked_.is_idempotent, delay, kSpeculative);
     if (speculation_->due()) cluster_.speculating_.push_back(*this);
   }

@@ -51,7 +51,7 @@ class Attempts : public Speculating {
   const Asked& asked_;
   const Call& call_;
   std::vector<HostPtr> plan_;
-  std::size_t next_ = 0;
+  std::size_t next_ = 0, peers_ = 0;
   std::optional<RetryDecision> decision_;
   std::optional<Speculation> speculation_;
   boost::container::small_vector<Live, 2> live_;

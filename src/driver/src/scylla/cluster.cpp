@@ -37,8 +37,9 @@ Async<Answered> Cluster::run(const Asked& asked, Call call) {
   co_return co_await attempts.run();
 }
 
-std::vector<Cluster::HostPtr> Cluster::plan(const Asked& asked) {
+std::vector<Cluster::HostPtr> Cluster::plan(const Asked& asked, std::size_t& peers) {
   std::vector<HostPtr> plan;
+  peers = 0;
   const std::size_t count = hosts_.size();
   if (count == 0) return plan;
   const auto usable = std::make_unique<bool[]>(count);
@@ -55,6 +56,10 @@ std::vector<Cluster::HostPtr> Cluster::plan(const Asked& asked) {
   for (const NodeIndex node : order) {
     if (usable[node]) plan.push_back(hosts_[node]);
   }
+  // Who is no replica would ask one, perhaps the very one that is late.
+  peers = replicas.empty()
+              ? plan.size()
+              : static_cast<std::size_t>(std::ranges::count_if(replicas, [&](NodeIndex node) { return usable[node]; }));
   const bool is_replica = !order.empty() && std::ranges::find(replicas, order.front()) != replicas.end();
   ++(is_replica ? routed_.to_replica : routed_.elsewhere);
   return plan;

@@ -93,7 +93,9 @@ class Cluster final : Connection::Owner {
   void connection_closed(Connection& connection, const Error& why) override;
   void server_event(Connection& connection, const ServerEvent& event) override;
 
-  std::vector<HostPtr> plan(const Asked& asked);
+  /// `peers`: how many of the first are as good as each other; with another than these nothing is gained by asking it
+  /// only because the first is late.
+  std::vector<HostPtr> plan(const Asked& asked, std::size_t& peers);
   Error unavailable(TimePoint now) const;
   bool all_down(TimePoint now) const noexcept;
   void wake_waiters();

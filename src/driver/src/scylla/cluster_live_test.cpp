@@ -79,7 +79,9 @@ class Nodes : public testing::Test {
       const std::string keyspace = name;
       texts.push_back("DROP KEYSPACE IF EXISTS " + keyspace);
       texts.push_back("CREATE KEYSPACE " + keyspace + " WITH replication = " + replication);
-      texts.push_back("CREATE TABLE " + keyspace + ".notes (id int PRIMARY KEY, body text)");
+      texts.push_back("CREATE TABLE " + keyspace +
+                      ".notes (id int PRIMARY KEY, body text) "
+                      "WITH speculative_retry = 'ALWAYS'");  // a coordinator never waits for one slow replica
       texts.push_back("CREATE TABLE " + keyspace + ".lists (id int PRIMARY KEY, items list<int>)");
       for (int from = 0; from < kKeys; from += 100) {
         std::string batch = "BEGIN UNLOGGED BATCH ";
@@ -294,6 +296,8 @@ TEST_F(Nodes, a_node_that_is_killed_under_load_costs_no_wrong_answer_and_is_used
     const std::uint64_t good_before = tally.good;
     drive(db, [&] { return tally.good > good_before + 5'000; }, seconds(20), "two nodes answer");
     EXPECT_EQ(tally.failed(), failed_when_dead) << "once it is known to be dead nobody notices";
+    EXPECT_EQ(times_opened(*health, 2), 1u);
+    EXPECT_LE(db.counter.count(Event::Kind::connect_failed), HealthConfig().failure_threshold);
     change_node_under_load(db, 2, "start");
     drive(db, [&] { return state_of(*health, 2) == HostState::closed; }, seconds(40), "the breaker closes");
     Witness witness(2);
@@ -303,11 +307,10 @@ TEST_F(Nodes, a_node_that_is_killed_under_load_costs_no_wrong_answer_and_is_used
   tally.print("reads around the death of a node");
   EXPECT_EQ(tally.wrong, 0u);
   EXPECT_LE(tally.failed(), kWorkers) << "at most those that were under way";
-  EXPECT_EQ(times_opened(*health, 2), 1u);
   EXPECT_EQ(times_opened(*health, 1) + times_opened(*health, 3), 0u);
-  EXPECT_EQ(events.count(Event::Kind::host_opened), 1u);
-  EXPECT_EQ(events.count(Event::Kind::host_on_trial), 1u) << "one trial, which succeeded";
-  EXPECT_EQ(events.count(Event::Kind::host_closed), 1u);
+  EXPECT_EQ(events.count(Event::Kind::host_opened), events.count(Event::Kind::host_on_trial))
+      << "once, and once more for each trial that came before the node was back";
+  EXPECT_EQ(events.count(Event::Kind::host_closed), 1u) << "by the trial that succeeded";
 }
 
 TEST_F(Nodes, rows_whose_only_replica_is_dead_are_said_to_be_unavailable_and_the_others_answer) {
@@ -352,7 +355,7 @@ TEST_F(Nodes, rows_whose_only_replica_is_dead_are_said_to_be_unavailable_and_the
 
 TEST_F(Nodes, a_node_that_joins_is_asked_and_one_that_leaves_is_left) {
   Counter events;
-  const auto health = HostHealth::create({}, events);
+  const auto health = HostHealth::create({.offline = seconds(2)}, events);
   LiveCluster db(cluster_target("athena_three"), health);
   Tally tally;
   {
