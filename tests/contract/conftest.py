@@ -307,6 +307,12 @@ def relational(request, athena):
     return Client(athena, request.param)
 
 
+@pytest.fixture(params=["pg", "lite"])
+def script_client(request, athena):
+    """Of the databases that tell what each of several statements gave; D1 tells of the last one alone."""
+    return Client(athena, request.param)
+
+
 @pytest.fixture
 def pg(athena):
     return Client(athena, "pg")
