@@ -253,6 +253,29 @@ TEST_F(ServeTest, sql_runs_as_written_with_its_parameters) {
   EXPECT_TRUE(database().calls.back().read_only);
 }
 
+TEST_F(ServeTest, the_results_of_several_statements_stand_beside_the_last_rows) {
+  const auto answer_all = [this] {
+    testing::FakeResult result = rows_of({"n"}, {Cell::integer(3), Cell::integer(4)});
+    result.before.push_back(rows_of({"a"}, {Cell::integer(1), Cell()}));
+    result.before.emplace_back().affected = 5;
+    result.affected = 5;
+    result.statements = 3;
+    database().answer(std::move(result));
+  };
+  const std::string body = R"({"query":"…","strip_nulls":true})";
+  const std::string meta =
+      R"("meta":{"backend":"fake","returned_row_count":2,"rows_affected":5,"statement_count":3},)"
+      R"("results":[{"rows":[{"a":1},{}],"rows_affected":0,"returned_row_count":2},)"
+      R"({"rows":[],"rows_affected":5,"returned_row_count":0},{"rows_affected":0,"returned_row_count":2}])";
+  answer_all();
+  EXPECT_EQ(send(post, "/gateway/query", body, {{"X-Athena-Shape", "compact"}})->answer(),
+            R"({"data":[{"n":3},{"n":4}],)" + meta + "}");
+  answer_all();
+  EXPECT_THAT(send(post, "/gateway/query", body)->answer(), HasSubstr(R"("data":{"rows":[{"n":3},{"n":4}],)" + meta));
+  answer_all();
+  EXPECT_EQ(send(post, "/gateway/query", body, {{"X-Athena-Shape", "bare"}})->answer(), R"([{"n":3},{"n":4}])");
+}
+
 TEST_F(ServeTest, query_sql_always_has_the_documented_envelope) {
   testing::FakeResult result = rows_of({"n"}, {Cell::integer(1)});
   result.columns[0].type_name = "integer";

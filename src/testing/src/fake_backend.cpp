@@ -30,6 +30,14 @@ class FakeStream : public driver::RowStream {
   std::uint64_t affected() const noexcept override { return result_.affected; }
   std::uint64_t statement_count() const noexcept override { return result_.statements; }
   std::string cursor() const override { return next_ >= result_.batches.size() ? result_.cursor : std::string(); }
+  std::vector<std::unique_ptr<driver::RowStream>> take_results() override {
+    std::vector<std::unique_ptr<driver::RowStream>> results;
+    for (FakeResult& result : result_.before) {
+      results.push_back(std::make_unique<FakeStream>(std::move(result), database_));
+    }
+    if (!results.empty()) results.push_back(nullptr);
+    return results;
+  }
 
  private:
   FakeResult result_;

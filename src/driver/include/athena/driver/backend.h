@@ -114,7 +114,9 @@ class Backend {
   /// Runs a statement of the common language. Errors: see query::to_sql, and 4xx.
   virtual Async<std::unique_ptr<RowStream>> execute(query::Statement statement, Call call) = 0;
   /// Runs SQL as written, on a connection of its own that is reset before anyone else gets it. Several statements are
-  /// one transaction; next() gives the last result set. Errors carry `position` in characters of the caller's text.
+  /// one transaction; next() gives the last result set, take_results() the others (kept in memory: beyond 16 MiB it is
+  /// result_too_large). Errors carry `position` in characters of the caller's text, `line` and `line_column`, and of
+  /// several statements which one it was.
   virtual Async<std::unique_ptr<RowStream>> execute(Native native, Call call) = 0;
   /// How many rows the filter matches. `kind` is not none.
   virtual Async<std::uint64_t> count(query::Select select, query::Count kind, Call call) = 0;

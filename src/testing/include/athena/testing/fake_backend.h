@@ -17,10 +17,11 @@ struct FakeResult {
   std::vector<std::vector<driver::Cell>> batches;  ///< each: row after row; the last one ends the stream
   std::uint64_t affected = 0;
   std::uint64_t statements = 1;
-  std::string cursor;            ///< of the next page
-  std::optional<Error> refused;  ///< instead of rows
-  std::optional<Error> broken;   ///< after the last batch
-  Event* held = nullptr;         ///< the rows come when it is set. Borrowed
+  std::string cursor;              ///< of the next page
+  std::vector<FakeResult> before;  ///< what the statements before this one gave
+  std::optional<Error> refused;    ///< instead of rows
+  std::optional<Error> broken;     ///< after the last batch
+  Event* held = nullptr;           ///< the rows come when it is set. Borrowed
 };
 
 /// The rows of `columns`, in one batch.
