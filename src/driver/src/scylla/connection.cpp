@@ -79,7 +79,7 @@ std::string use_statement(std::string_view keyspace) {
 
 void Exchange::finish(std::optional<Error> why) {
   finished = true;
-  error = std::move(why);
+  if (!error) error = std::move(why);
   connection_ = nullptr;
   if (notify) std::exchange(notify, nullptr)->set();
 }

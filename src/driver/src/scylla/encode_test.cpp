@@ -137,12 +137,8 @@ TEST(Encode, what_is_no_value_of_the_type_is_wrong) {
                                                   {"blob", "00ff"s},
                                                   {"blob", "\\x0"s},
                                                   {"blob", "\\x0g"s},
-                                                  {"blob", Number{"1"}},
-                                                  {"text", "x"s + "y"}};
-  for (const auto& [type, value] : wrong) {
-    if (type == "text"sv) continue;
-    EXPECT_EQ(bound(type, value), "wrong") << type << " " << value.index();
-  }
+                                                  {"blob", Number{"1"}}};
+  for (const auto& [type, value] : wrong) EXPECT_EQ(bound(type, value), "wrong") << type << " " << value.index();
 }
 
 TEST(Encode, what_is_too_large_for_the_type_is_out_of_range) {

@@ -84,7 +84,7 @@ Code code_of(const ServerError& server, Code otherwise) noexcept {
   return otherwise;
 }
 
-/// `line 1:7 no viable alternative…` → "line" and "column" of the caller's text, columns from 1.
+/// `line 1:7 no viable alternative…` → "line" and "line_column" of the caller's text, columns from 1.
 void add_position(std::string_view message, Error& error) {
   if (!message.starts_with("line ")) return;
   message.remove_prefix(5);
@@ -94,7 +94,7 @@ void add_position(std::string_view message, Error& error) {
   const auto after = std::from_chars(colon + 1, message.data() + message.size(), column);
   if (after.ec != std::errc()) return;
   error.fields.emplace_back("line", std::to_string(line));
-  error.fields.emplace_back("column", std::to_string(column + 1));
+  error.fields.emplace_back("line_column", std::to_string(column + 1));
 }
 
 }  // namespace

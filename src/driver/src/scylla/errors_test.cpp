@@ -71,7 +71,7 @@ TEST(CqlErrors, invalid_means_what_its_words_say) {
 TEST(CqlErrors, a_position_is_the_callers) {
   const Error error = error_from_server(server(0x2000, "line 3:7 no viable alternative"), kTheirs);
   EXPECT_THAT(error.fields, Contains(Pair("line", "3")));
-  EXPECT_THAT(error.fields, Contains(Pair("column", "8")));
+  EXPECT_THAT(error.fields, Contains(Pair("line_column", "8")));
   for (const char* message :
        {"line", "line ", "line x:1", "line 3", "line 3:", "line 3:x", "line 99999999999999999999:1"}) {
     EXPECT_THAT(error_from_server(server(0x2000, message), kTheirs).fields, Not(Contains(Pair("line", testing::_))))

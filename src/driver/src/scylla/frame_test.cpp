@@ -129,17 +129,6 @@ TEST(PlainEnvelopes, a_body_that_is_too_long_is_passed_over_and_the_next_is_foun
   }
 }
 
-TEST(PlainEnvelopes, a_promise_of_much_takes_no_memory) {
-  EnvelopeReader reader;
-  const std::string head = "\x84\0\0\3\x08\4\0\0\0"s;  // 64 MiB, none of which comes
-  std::memcpy(reader.grab(head.size()), head.data(), head.size());
-  reader.commit(head.size());
-  EXPECT_EQ(reader.next().state, State::incomplete);
-  // What the next read is given room for is all that there is.
-  char* const first = reader.grab(64);
-  EXPECT_NE(first, nullptr);
-}
-
 TEST(CompressedBodies, are_read_and_written) {
   const std::string text = "athena " + std::string(5'000, 'a');
   Buffer out;

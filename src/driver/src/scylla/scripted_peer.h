@@ -292,33 +292,34 @@ class ScriptedPeer {
   }
 
   PeerReply healthy(Connection& connection, const PeerRequest& request) {
-    switch (request.opcode) {
-      case Opcode::options:
-        return {{request.answer(Opcode::supported, supported(connection))}};
-      case Opcode::startup:
-        if (request.version > options_.highest_version) {
-          ServerEnvelope refusal = request.error(0x0A, "Invalid or unsupported protocol version");
-          refusal.version = options_.highest_version;
-          return {{refusal}};
-        }
-        if (options_.password.empty()) return {{request.answer(Opcode::ready, "")}};
-        return {{request.answer(Opcode::authenticate, ServerBytes().string("PasswordAuthenticator"))}};
-      case Opcode::auth_response:
-        if (request.body.ends_with('\0' + options_.password))
-          return {{request.answer(Opcode::auth_success, ServerBytes().null())}};
-        return {{request.error(0x0100, "Provided username and/or password are incorrect")}};
-      case Opcode::register_events:
-        connection.registered = true;
-        return {{request.answer(Opcode::ready, "")}};
-      case Opcode::prepare:
-        return {{request.answer(Opcode::result, prepared(request.cql).body(request.version))}};
-      case Opcode::query:
-        if (request.cql.starts_with("USE "))
-          return {{request.answer(Opcode::result, ServerBytes().i32(3).string("ks"))}};
-        [[fallthrough]];
-      default:
-        return {{request.rows(one_row())}};
+    const auto is = [&request](Opcode opcode) { return request.opcode == opcode; };
+    if (is(Opcode::options)) return {{request.answer(Opcode::supported, supported(connection))}};
+    if (is(Opcode::startup)) return {{welcome(request)}};
+    if (is(Opcode::auth_response)) {
+      if (request.body.ends_with('\0' + options_.password)) {
+        return {{request.answer(Opcode::auth_success, ServerBytes().null())}};
+      }
+      return {{request.error(0x0100, "Provided username and/or password are incorrect")}};
     }
+    if (is(Opcode::register_events)) {
+      connection.registered = true;
+      return {{request.answer(Opcode::ready, "")}};
+    }
+    if (is(Opcode::prepare)) {
+      return {{request.answer(Opcode::result, prepared(request.cql).body(request.version))}};
+    }
+    if (request.cql.starts_with("USE ")) return {{request.answer(Opcode::result, ServerBytes().i32(3).string("ks"))}};
+    return {{request.rows(one_row())}};
+  }
+
+  ServerEnvelope welcome(const PeerRequest& request) const {
+    if (request.version > options_.highest_version) {
+      ServerEnvelope refusal = request.error(0x0A, "Invalid or unsupported protocol version");
+      refusal.version = options_.highest_version;
+      return refusal;
+    }
+    if (options_.password.empty()) return request.answer(Opcode::ready, "");
+    return request.answer(Opcode::authenticate, ServerBytes().string("PasswordAuthenticator"));
   }
 
   std::string supported(const Connection& connection) const {
@@ -342,11 +343,13 @@ class ScriptedPeer {
   static CqlType integer() { return {.kind = CqlKind::int_}; }
   static ServerColumns columns() { return {{"id", integer()}, {"name", text()}}; }
   static ServerRows one_row() { return {.columns = columns(), .rows = {{std::string("\0\0\0\1", 4), "one"}}}; }
-  /// Its id is its text; each `?` is an int, the first of them the partition key.
+  /// Its id is its text. Each `?` is an int, but for the name that an INSERT has last; the first is the partition key.
   static ServerPrepared prepared(std::string_view cql) {
     ServerPrepared statement{.id = std::string(cql.substr(0, 60'000))};
-    for (std::ptrdiff_t left = std::ranges::count(cql, '?'); left > 0; --left)
-      statement.binds.emplace_back("id", integer());
+    for (std::ptrdiff_t left = std::ranges::count(cql, '?'); left > 0; --left) {
+      const bool is_name = cql.starts_with("INSERT") && left == 1;
+      statement.binds.emplace_back(is_name ? "name" : "id", is_name ? text() : integer());
+    }
     if (!statement.binds.empty()) statement.partition_key = {0};
     if (cql.starts_with("SELECT")) statement.columns = columns();
     return statement;

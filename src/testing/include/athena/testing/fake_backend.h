@@ -22,7 +22,6 @@ struct FakeResult {
   std::string bookmark;            ///< of the call's session, however it ends
   std::optional<Error> refused;    ///< instead of rows
   std::optional<Error> broken;     ///< after the last batch
-  std::string bookmark;            ///< of the call's session, however it ends
   Event* held = nullptr;           ///< the rows come when it is set. Borrowed
 };
 
