@@ -11,6 +11,7 @@ using testing::IsEmpty;
 
 Node node(std::string address, std::string data_center, std::string rack, std::vector<Token> tokens) {
   return {.address = std::move(address),
+          .name = {},
           .port = 9042,
           .data_center = std::move(data_center),
           .rack = std::move(rack),
