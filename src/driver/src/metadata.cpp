@@ -309,7 +309,8 @@ Result<std::optional<Target>> read_kind(const Found& found, const Declared& decl
   if (found.kind == "postgresql") return read_postgresql(section, is_needed, secrets);
   if (found.kind == "sqlite") return read_sqlite(section, is_needed);
   if (found.kind == "supabase") {
-    const bool is_plain = found.name == "postgrest" || (found.name == kConnection && declared.word == "postgrest");
+    const std::string& called = found.name == kConnection ? declared.word : found.name;
+    const bool is_plain = text::iequals(called, "postgrest");
     return read_supabase(section, is_needed, is_plain, secrets);
   }
   return std::nullopt;

@@ -196,7 +196,7 @@ TEST(Metadata, of_supabase_and_sqlite) {
        "supabase url=https://p.supabase.co/rest/v1 database=api password=k"},
       {R"({"postgrest":{"url":"http://rest:3000","key_env_var":"TOKEN"}})",
        "supabase url=http://rest:3000 secret=hidden-token"},
-      {R"({"dbEngine":"postgrest","connection":{"url":"http://rest:3000"}})", "supabase url=http://rest:3000"},
+      {R"({"dbEngine":"PostgREST","connection":{"url":"http://rest:3000"}})", "supabase url=http://rest:3000"},
       {R"({"supabase":{"key":"k"}})", "error: supabase.url is required"},
       {R"({"engine":"supabase"})", "error: metadata marks the client as Supabase-backed but does not say where it is"},
       {R"({"sqlite":{"path":"shop.db","read_only":true}})", "sqlite database=shop.db read_only"},
