@@ -323,10 +323,15 @@ def cql_gateway(b):
     return b.compare(lambda: b.wrk(b.port, 64, b.keyed("cql"))[0], lambda: driver_reads(b, cql.uri))
 
 
-def supabase_cost(b):
+def cost_beside_http(kind):
     """CPU µs that a read costs beside its HTTP call, against the 50 that it may."""
-    out = subprocess.run([ROOT / "build/release/bench_driver_supabase"], check=True, capture_output=True, text=True)
-    return float(re.search(r"(-?[\d.]+) us of CPU more", out.stdout).group(1)), 50.0
+
+    def measure(b):
+        command = [ROOT / "build/release/bench_driver_http", kind]
+        out = subprocess.run(command, check=True, capture_output=True, text=True)
+        return float(re.search(r"(-?[\d.]+) us of CPU more", out.stdout).group(1)), 50.0
+
+    return measure
 
 
 def insert(b):
@@ -403,7 +408,8 @@ FIGURES = {  # name: (what, measure, must, better when lower)
     "cql-pypi": ("CQL read, driver with one loop / PyPI cassandra-driver", cql_against_pypi, 3.0, False),
     "cql-npm": ("CQL read, driver on all cores / npm cassandra-driver on all cores", cql_against_npm, 0.8, False),
     "cql-gateway": ("fetch one row over CQL, 64 clients / driver alone", cql_gateway, 0.75, False),
-    "supabase": ("CPU µs of a Supabase read beside its HTTP call / bound", supabase_cost, 1.0, True),
+    "supabase": ("CPU µs of a Supabase read beside its HTTP call / bound", cost_beside_http("supabase"), 1.0, True),
+    "d1": ("CPU µs of a D1 read beside its HTTP call / bound", cost_beside_http("d1"), 1.0, True),
     "insert": ("insert one row, 64 clients / pgbench", insert, 1.0, False),
     "rows-1000": ("1000 rows / json_agg through the gateway", thousand_rows, 2.2, False),
     "cpu": ("CPU µs a fetch / nginx return 200", cpu_per_fetch, 1.6, True),

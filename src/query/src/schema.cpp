@@ -50,6 +50,16 @@ const ColumnDef* TableDef::find(std::string_view column, NameRules rules) const 
   return exact == columns.end() ? find_folded(columns, snake) : &*exact;
 }
 
+Result<std::vector<const ColumnDef*>> TableDef::resolve(std::span<const std::string> names, NameRules rules) const {
+  std::vector<const ColumnDef*> found;
+  found.reserve(names.size());
+  for (const std::string& wanted : names) {
+    found.push_back(find(wanted, rules));
+    if (!found.back()) return fail(undefined_column(wanted));
+  }
+  return found;
+}
+
 Error TableDef::undefined_column(std::string_view column) const {
   std::vector<std::string_view> names;
   names.reserve(columns.size());
@@ -61,8 +71,9 @@ Error TableDef::undefined_column(std::string_view column) const {
       .with("table", name);
 }
 
-Schema::Schema(std::vector<TableDef> tables, std::vector<std::string> search_path)
-    : tables_(std::move(tables)), search_path_(std::move(search_path)) {
+Schema::Schema(std::vector<TableDef> tables, std::vector<std::string> search_path, std::vector<TypeDef> types)
+    : tables_(std::move(tables)), search_path_(std::move(search_path)), types_(std::move(types)) {
+  std::ranges::sort(types_, {}, &TypeDef::oid);
   by_name_.reserve(tables_.size());
   by_folded_name_.reserve(tables_.size());
   for (std::uint32_t i = 0; i < tables_.size(); ++i) {
@@ -86,6 +97,11 @@ Schema::Schema(std::vector<TableDef> tables, std::vector<std::string> search_pat
     append_identifier(table.from_sql, table.name);
     table.from_sql += " AS t";
   }
+}
+
+const TypeDef* Schema::find_type(std::uint32_t oid) const noexcept {
+  const auto found = std::ranges::lower_bound(types_, oid, {}, &TypeDef::oid);
+  return found != types_.end() && found->oid == oid ? &*found : nullptr;
 }
 
 const TableDef* Schema::find_exact(std::string_view schema, std::string_view table) const {

@@ -29,6 +29,14 @@ class FakeStream : public driver::RowStream {
   }
   std::uint64_t affected() const noexcept override { return result_.affected; }
   std::uint64_t statement_count() const noexcept override { return result_.statements; }
+  std::vector<std::unique_ptr<driver::RowStream>> take_results() override {
+    std::vector<std::unique_ptr<driver::RowStream>> results;
+    for (FakeResult& result : result_.before) {
+      results.push_back(std::make_unique<FakeStream>(std::move(result), database_));
+    }
+    if (!results.empty()) results.push_back(nullptr);
+    return results;
+  }
 
  private:
   FakeResult result_;
@@ -68,11 +76,13 @@ class FakeBackend : public driver::Backend {
  private:
   Result<std::unique_ptr<driver::RowStream>> answer(driver::Call call) {
     database_->calls.push_back(call);
+    if (call.session) database_->sessions.push_back(*call.session);
     FakeResult result;
     if (!database_->answers.empty()) {
       result = std::move(database_->answers.front());
       database_->answers.pop_front();
     }
+    if (call.session) call.session->reached = result.bookmark;
     if (result.refused) return fail(*result.refused);
     return std::make_unique<FakeStream>(std::move(result), database_);
   }
@@ -88,7 +98,8 @@ std::unique_ptr<driver::Backend> open(driver::Target, std::shared_ptr<driver::Sh
   return std::make_unique<FakeBackend>(std::static_pointer_cast<FakeDatabase>(std::move(shared)));
 }
 
-constexpr driver::BackendKind kFake{.name = "fake", .aliases = {}, .can = {}, .share = share, .open = open};
+constexpr driver::BackendKind kFake{
+    .name = "fake", .aliases = {}, .can = {.sessions = true}, .language = {}, .share = share, .open = open};
 
 }  // namespace
 

@@ -15,6 +15,8 @@
 
 #include <athena/base/text.h>
 
+#include "caller_place.h"
+
 // libpg_query hands its tree over as protobuf bytes. They are read where they lie: unpacking them into C structs would
 // cost a kilobyte of stack for each level of the tree, and most of the time.
 
@@ -269,29 +271,82 @@ std::string bounded(std::string_view words) {
   return std::string(words.substr(0, size)) + "…";
 }
 
-std::unexpected<Error> parser_error(const PgQueryError& error) {
+/// The tokens of a text, as its scanner sees them.
+class Scan {
+ public:
+  explicit Scan(const std::string& text) : result_(pg_query_scan(text.c_str())) {}
+  Scan(const Scan&) = delete;
+  Scan& operator=(const Scan&) = delete;
+  ~Scan() { pg_query_free_scan_result(result_); }
+
+  const PgQueryError* error() const noexcept { return result_.error; }
+  /// Calls `visit(token, begin, end)` for all but comments, until it says false.
+  template <class Visit>
+  void each(Visit visit) const {
+    for (Fields field({result_.pbuf.data, result_.pbuf.len}); field.next();) {
+      if (field.number != 2) continue;  // ScanResult.tokens
+      const auto token = static_cast<int>(value_of(field.bytes, 4));
+      if (token == PG_QUERY__TOKEN__SQL_COMMENT || token == PG_QUERY__TOKEN__C_COMMENT) continue;
+      if (!visit(token, value_of(field.bytes, 1), value_of(field.bytes, 2))) return;
+    }
+  }
+
+ private:
+  PgQueryScanResult result_;
+};
+
+/// Which statement of a text that cannot be parsed is the one around a byte: by its semicolons. If there is no saying,
+/// the text is one statement.
+StatementPlace place_around(const std::string& text, std::size_t byte) {
+  StatementPlace place{.text = text};
+  const Scan scan(text);
+  if (scan.error()) return place;
+  struct Piece {
+    std::size_t begin, end;
+  };
+  std::vector<Piece> pieces;
+  bool is_open = false;
+  scan.each([&](int token, std::size_t begin, std::size_t end) {
+    if (token == PG_QUERY__TOKEN__ASCII_59) {
+      is_open = false;
+      return true;
+    }
+    if (!std::exchange(is_open, true)) pieces.push_back({begin, end});
+    pieces.back().end = end;
+    return pieces.size() < kMaxSqlTokens;
+  });
+  place.total = pieces.size();
+  place.is_one_of_several = pieces.size() > 1;
+  for (std::size_t i = 0; i < pieces.size() && (i == 0 || pieces[i].begin <= byte); ++i) {
+    place.begin = pieces[i].begin;
+    place.end = pieces[i].end;
+    place.index = i + 1;
+  }
+  return place;
+}
+
+std::unexpected<Error> parser_error(const PgQueryError& error, const std::string& text) {
   const std::string_view message = error.message ? error.message : "syntax error";
   if (message.starts_with("memory exhausted")) return fail(Code::limit_exceeded, "The SQL is nested too deeply");
   Error syntax(Code::syntax_error, bounded(message));
-  if (error.cursorpos > 0) syntax.fields.emplace_back("position", std::to_string(error.cursorpos));
+  if (error.cursorpos <= 0) return fail(std::move(syntax));
+  const auto position = static_cast<std::uint64_t>(error.cursorpos);
+  syntax.fields.emplace_back("position", std::to_string(position));
+  add_place(syntax, place_around(text, byte_at(text, position)));
   return fail(std::move(syntax));
 }
 
 Result<Shape> shape_of(const std::string& text) {
-  const PgQueryScanResult scan = pg_query_scan(text.c_str());
-  const std::unique_ptr<const PgQueryScanResult, void (*)(const PgQueryScanResult*)> owner(
-      &scan, [](const PgQueryScanResult* result) { pg_query_free_scan_result(*result); });
-  if (scan.error) return parser_error(*scan.error);
+  const Scan scan(text);
+  if (scan.error()) return parser_error(*scan.error(), text);
   Shape shape;
   NestingBound nesting;
-  for (Fields field({scan.pbuf.data, scan.pbuf.len}); field.next();) {
-    if (field.number != 2) continue;  // ScanResult.tokens
-    const auto token = static_cast<int>(value_of(field.bytes, 4));
-    if (token == PG_QUERY__TOKEN__SQL_COMMENT || token == PG_QUERY__TOKEN__C_COMMENT) continue;
-    if (++shape.tokens > kMaxSqlTokens) {
-      return fail(Code::limit_exceeded, "The SQL has more than " + std::to_string(kMaxSqlTokens) + " tokens");
-    }
-    nesting.add(token);
+  scan.each([&](int token, std::size_t, std::size_t) {
+    if (++shape.tokens <= kMaxSqlTokens) nesting.add(token);
+    return shape.tokens <= kMaxSqlTokens;
+  });
+  if (shape.tokens > kMaxSqlTokens) {
+    return fail(Code::limit_exceeded, "The SQL has more than " + std::to_string(kMaxSqlTokens) + " tokens");
   }
   shape.nesting = nesting.finish();
   return shape;
@@ -357,7 +412,7 @@ Result<Tree> parse(std::string_view sql) {
     deep = shape.nesting > kMaxNestingOnCallersStack;
   }
   Result<Tree> tree = deep ? parse_on_large_stack(copy) : Tree(pg_query_parse_protobuf(copy.c_str()));
-  if (tree && tree->error()) return parser_error(*tree->error());
+  if (tree && tree->error()) return parser_error(*tree->error(), copy);
   return tree;
 }
 

@@ -70,6 +70,25 @@ std::string position_of(const Error& error) {
   return "";
 }
 
+TEST(Classify, a_syntax_error_of_several_statements_says_which_it_was) {
+  struct Case {
+    const char *sql, *begin;
+  };
+  const Case cases[] = {
+      {"SELECT 1; SELEC 2", "Statement 2/2 failed at line 1: "},
+      {"SELEC 1; SELECT 2;", "Statement 1/2 failed at line 1: "},
+      {"SELECT ';';;\n-- ; SELECT\nSELECT\n'é' FROM FROM t; SELECT 2", "Statement 2/3 failed at lines 3-4: "},
+      {"SELECT 1; SELECT (2", "Statement 2/2 failed at line 1: "},
+      {"SELEC 1;", "syntax error"},
+      {"SELECT 1; SELECT 'open", "unterminated quoted string"},
+  };
+  for (const auto& [sql, begin] : cases) {
+    const auto facts = analyze_sql(sql);
+    ASSERT_FALSE(facts) << sql;
+    EXPECT_THAT(facts.error().error, testing::StartsWith(begin)) << sql;
+  }
+}
+
 TEST(Classify, a_syntax_error_has_the_parsers_words_and_a_position_in_characters) {
   struct Case {
     const char *sql, *words, *position;

@@ -10,6 +10,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
+#include "postgres/stream.h"
+
 namespace athena::driver::postgres {
 namespace {
 
@@ -279,15 +281,10 @@ bool Lane::describe(const Frame& frame) {
   Prepared& prepared = *sent_.front()->prepared;
   if (!sent_.front()->prepares || prepared.is_described) return false;
   if (frame.type == MessageType::row_description) {
-    auto fields = read_row_description(frame.body);
-    if (!fields) return false;
-    for (FieldDescription& field : *fields) {
-      if (field.is_binary) return false;
-      const query::TypeClass type = type_class_of(field.type_oid);
-      const std::string type_name(type_name_of(field.type_oid));
-      prepared.columns.push_back({field.name, type_name, type});
-      prepared.formats.push_back({field.type_oid, type, std::move(field.name), type_name});
-    }
+    ResultColumns columns;
+    if (!columns.read(frame.body, owner_.schema(), {})) return false;
+    prepared.columns = std::move(columns.infos);
+    prepared.formats = std::move(columns.formats);
   }
   prepared.decoder.reset(prepared.formats);
   prepared.is_described = true;

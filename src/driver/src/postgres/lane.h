@@ -59,6 +59,8 @@ class Lane : public std::enable_shared_from_this<Lane> {  // shared with its own
     virtual void statement_cancelled() = 0;
     virtual void prepared_again() = 0;
     virtual Helper& helper() = 0;
+    /// For the names of types; null: not known yet.
+    virtual const query::Schema* schema() const = 0;
   };
 
   Lane(Loop& loop, std::unique_ptr<Connection> connection, Owner& owner);

@@ -38,6 +38,9 @@ class Lanes final : public Lane::Owner {
   /// Sends the statement, and returns when it has ended or its first rows are there: then its columns are known.
   Async<LaneRequestPtr> run(LaneRequest::Question question, Cancellation* cancellation);
 
+  /// The tables and types as they are from now on.
+  void set_schema(std::shared_ptr<const query::Schema> schema) { schema_ = std::move(schema); }
+
   void tick(TimePoint now);
   /// Closes one that has nothing to do; false: there is none.
   bool close_idle();
@@ -58,6 +61,7 @@ class Lanes final : public Lane::Owner {
   void cancel_absorbed() override { observe(Event::Kind::cancel_absorbed); }
   void statement_cancelled() override { observe(Event::Kind::statement_cancelled); }
   void prepared_again() override { observe(Event::Kind::prepared_again); }
+  const query::Schema* schema() const override { return schema_.get(); }
   Helper& helper() override { return helper_; }
 
   /// The lane with the least to do; for what may share a Sync, rather one where it may find company.
@@ -78,6 +82,7 @@ class Lanes final : public Lane::Owner {
   Budget& budget_;
   Helper& helper_;
   const Limits limits_;
+  std::shared_ptr<const query::Schema> schema_;  // shared with the backend, which swaps it
   std::shared_ptr<RequestPool> pool_ = std::make_shared<RequestPool>();  // requests keep it, too
   std::vector<Open> lanes_;
   std::deque<LaneRequestPtr> parked_;

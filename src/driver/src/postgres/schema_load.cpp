@@ -18,6 +18,7 @@ using query::TypeClass;
 /// Beyond these a catalog is not loaded: a Schema is held in memory, once for each client.
 constexpr std::size_t kMaxTables = 200'000;
 constexpr std::size_t kMaxColumns = 4'000'000;
+constexpr std::size_t kMaxTypes = 100'000;  // of more, some have no name in answers
 
 // Everything is spelt with pg_catalog., so that nothing in the search path can stand in for it. information_schema
 // would be the portable way, and takes seconds where these take milliseconds.
@@ -82,6 +83,15 @@ constexpr std::string_view kKeysQuery =
     " AND (i.indisprimary OR i.indimmediate) AND";
 constexpr std::string_view kKeysOrder = " ORDER BY i.indrelid, k.relname";
 
+/// What stands for itself on the wire and is not built in: enums, ranges, composite types, and the arrays of all these
+/// and of domains. Not the rows of tables.
+constexpr std::string_view kTypesQuery =
+    "SELECT t.oid, pg_catalog.format_type(t.oid, NULL), t.typtype, t.typcategory FROM pg_catalog.pg_type t"
+    " LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'"
+    " LEFT JOIN pg_catalog.pg_class c ON c.oid IN (t.typrelid, e.typrelid) AND c.oid <> 0"
+    " WHERE t.oid >= 16384 AND t.typtype <> 'd' AND (c.relkind IS NULL OR c.relkind = 'c')"
+    " AND pg_catalog.has_schema_privilege(t.typnamespace, 'USAGE')";
+
 /// One row for each column of a constraint, in its order; the definition comes with the first.
 constexpr std::string_view kConstraintsQuery =
     "SELECT k.oid, n.nspname, c.relname, k.conname, k.contype, a.attname, fn.nspname, fc.relname, fa.attname,"
@@ -145,13 +155,13 @@ TypeClass class_of(std::uint32_t oid, char kind, char category) noexcept {
 std::span<const std::string_view> schema_queries() noexcept {
   static const std::string tables = joined(kTablesQuery, kTablesOrder), columns = joined(kColumnsQuery, kColumnsOrder),
                            keys = joined(kKeysQuery, kKeysOrder);
-  static const std::array<std::string_view, 4> queries{kPathQuery, tables, columns, keys};
+  static const std::array<std::string_view, 5> queries{kPathQuery, tables, columns, keys, kTypesQuery};
   return queries;
 }
 
 void SchemaBuilder::add_row(std::size_t query, CatalogRow row) {
   static constexpr std::array kReaders{&SchemaBuilder::add_path, &SchemaBuilder::add_table, &SchemaBuilder::add_column,
-                                       &SchemaBuilder::add_key};
+                                       &SchemaBuilder::add_key, &SchemaBuilder::add_type};
   if (query >= kReaders.size() || !(this->*kReaders[query])(row)) malformed_ = true;
 }
 
@@ -233,6 +243,17 @@ bool SchemaBuilder::add_key(CatalogRow row) {
   return true;
 }
 
+bool SchemaBuilder::add_type(CatalogRow row) {
+  Reader read(row, 4);
+  query::TypeDef type;
+  type.oid = read.number<std::uint32_t>(0);
+  type.name = read.text(1);
+  const char kind = read.letter(2), category = read.letter(3);
+  type.type = class_of(type.oid, kind, category);
+  if (read.good() && types_.size() < kMaxTypes) types_.push_back(std::move(type));
+  return read.good();
+}
+
 Result<std::shared_ptr<const query::Schema>> SchemaBuilder::finish() {
   if (malformed_) {
     return fail(
@@ -242,7 +263,7 @@ Result<std::shared_ptr<const query::Schema>> SchemaBuilder::finish() {
     return fail(Code::limit_exceeded, "The database has more tables or columns than can be served");
   }
   by_oid_.clear();
-  return std::make_shared<const query::Schema>(std::move(tables_), std::move(search_path_));
+  return std::make_shared<const query::Schema>(std::move(tables_), std::move(search_path_), std::move(types_));
 }
 
 std::string_view constraints_query() noexcept {

@@ -20,7 +20,7 @@ namespace athena::driver::postgres {
 using CatalogRow = std::span<const std::optional<std::string_view>>;
 
 /// The queries whose rows make a Schema, to be run in this order, best in one read-only REPEATABLE READ transaction:
-/// the search path, the tables, their columns, their keys. They take no parameters.
+/// the search path, the tables, their columns, their keys, the types. They take no parameters.
 std::span<const std::string_view> schema_queries() noexcept;
 
 /// Makes a Schema of the rows of schema_queries(). Linear in their number, so it copes with ten thousand tables.
@@ -40,9 +40,11 @@ class SchemaBuilder {
   bool add_table(CatalogRow row);
   bool add_column(CatalogRow row);
   bool add_key(CatalogRow row);
+  bool add_type(CatalogRow row);
 
   std::vector<std::string> search_path_;
   std::vector<query::TableDef> tables_;
+  std::vector<query::TypeDef> types_;
   std::unordered_map<std::uint32_t, Place> by_oid_;
   std::size_t columns_ = 0;
   bool malformed_ = false;

@@ -15,7 +15,7 @@ using testing::Not;
 using testing::SizeIs;
 using Row = std::vector<std::optional<std::string_view>>;
 
-constexpr std::size_t kPath = 0, kTables = 1, kColumns = 2, kKeys = 3;
+constexpr std::size_t kPath = 0, kTables = 1, kColumns = 2, kKeys = 3, kTypes = 4;
 
 /// Rows as a PostgreSQL 15 gave them for a table, a view and a table of a second schema.
 SchemaBuilder recorded() {
@@ -39,6 +39,9 @@ SchemaBuilder recorded() {
   add(kKeys, {"16400", "users_pkey", "t", "1", "1"});
   add(kKeys, {"16400", "of_a_new_column", "f", "1", "9"});
   add(kKeys, {"99999", "made_since", "t", "1", "1"});
+  add(kTypes, {"16390", "mood", "e", "E"});
+  add(kTypes, {"16389", "mood[]", "b", "A"});
+  add(kTypes, {"16370", "pair", "c", "C"});
   return builder;
 }
 
@@ -82,6 +85,12 @@ TEST(SchemaBuilder, makes_tables_of_recorded_rows) {
   EXPECT_EQ(orders->columns[0].type, TypeClass::decimal);
   EXPECT_EQ(orders->columns[1].type, TypeClass::array);
   EXPECT_EQ((*schema)->find("public", "v", {})->kind, query::TableKind::view);
+
+  ASSERT_TRUE((*schema)->find_type(16389));
+  EXPECT_EQ((*schema)->find_type(16389)->name, "mood[]");
+  EXPECT_EQ((*schema)->find_type(16389)->type, TypeClass::array);
+  EXPECT_EQ((*schema)->find_type(16390)->type, TypeClass::text);
+  EXPECT_EQ((*schema)->find_type(20), nullptr);
 }
 
 TEST(SchemaBuilder, an_empty_database_is_a_schema_without_tables) {
@@ -107,7 +116,9 @@ TEST(SchemaBuilder, refuses_rows_that_do_not_fit_their_query) {
       {kKeys, {"16400", "k", "f", "2", "1"}},
       {kKeys, {"16400", "k", "f", "0", ""}},
       {kKeys, {"16400", "k", "f", "1", "x"}},
-      {4, {"a"}},
+      {kTypes, {"16390", "mood", "e"}},
+      {kTypes, {"x", "mood", "e", "E"}},
+      {5, {"a"}},
   };
   for (std::size_t i = 0; i < wrong.size(); ++i) {
     SchemaBuilder builder = recorded();
@@ -119,9 +130,9 @@ TEST(SchemaBuilder, refuses_rows_that_do_not_fit_their_query) {
 }
 
 TEST(SchemaQueries, name_everything_by_its_schema) {
-  ASSERT_THAT(schema_queries(), SizeIs(4));
+  ASSERT_THAT(schema_queries(), SizeIs(5));
   for (const std::string_view query :
-       {schema_queries()[1], schema_queries()[2], schema_queries()[3], constraints_query()}) {
+       {schema_queries()[1], schema_queries()[2], schema_queries()[3], schema_queries()[4], constraints_query()}) {
     const std::string text(query);
     EXPECT_THAT(text, HasSubstr("has_schema_privilege"));
     for (const char* bare : {" pg_class", " pg_attribute", " pg_type", " pg_constraint", " pg_get_expr",

@@ -241,6 +241,7 @@ bool PostgresBackend::has_schema() {
   if (schema_version_ != shared_->schema.version()) {
     schema_version_ = shared_->schema.version();
     schema_ = shared_->schema.get();
+    lanes_.set_schema(schema_);
   }
   return schema_ != nullptr;
 }

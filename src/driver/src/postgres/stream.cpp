@@ -5,19 +5,12 @@
 
 #include <athena/base/text.h>
 
+#include "caller_place.h"
+
 namespace athena::driver::postgres {
 namespace {
 
 constexpr std::size_t kMaxHeldRows = 16 * 1024 * 1024;
-
-const query::ColumnDef* find_type(const query::Schema* schema, std::uint32_t oid) {
-  if (!schema) return nullptr;
-  for (const query::TableDef& table : schema->tables()) {
-    const auto found = std::ranges::find(table.columns, oid, &query::ColumnDef::type_oid);
-    if (found != table.columns.end()) return &*found;
-  }
-  return nullptr;
-}
 
 Error copy_refused() {
   return Error(Code::unsupported_statement, "COPY from or to the client is not supported",
@@ -63,11 +56,9 @@ bool ResultColumns::read(std::string_view row_description, const query::Schema* 
     if (field.is_binary) return false;
     query::TypeClass type = type_class_of(field.type_oid);
     std::string type_name(type_name_of(field.type_oid));
-    if (type_name.empty()) {
-      if (const query::ColumnDef* column = find_type(schema, field.type_oid)) {
-        type = column->type;
-        type_name = column->type_name;
-      }
+    if (const query::TypeDef* made = schema && type_name.empty() ? schema->find_type(field.type_oid) : nullptr) {
+      type = made->type;
+      type_name = made->name;
     }
     infos.push_back({i < keys.size() ? keys[i] : field.name, type_name, type});
     formats.push_back({field.type_oid, type, std::move(field.name), std::move(type_name)});
@@ -78,9 +69,11 @@ bool ResultColumns::read(std::string_view row_description, const query::Schema* 
 Error CallerText::explain(ServerError error) const {
   if (text.empty()) return error_from_server(error, {});
   if (const auto position = text::parse_u64(error.position)) {
-    error.position = std::to_string(*position + count_characters(std::string_view(text).substr(0, statement_begin)));
+    error.position = std::to_string(*position + count_characters(std::string_view(text).substr(0, begin)));
   }
-  return error_from_server(error, {.caller_sql = true, .caller_text = text, .position_offset = 0});
+  Error explained = error_from_server(error, {.caller_sql = true, .caller_text = text, .position_offset = 0});
+  add_place(explained, {text, begin, end, index, total, total > 1});
+  return explained;
 }
 
 Async<std::unique_ptr<RowStream>> ExclusiveStream::start(Lease lease, std::string_view sql,
@@ -147,7 +140,7 @@ Result<> ExclusiveStream::handle(const Frame& frame, RowBatch& batch) {
     ATHENA_TRY_VOID(decoder_.decode_row(frame.body, cells_, scratch_));
     ++batch.rows;
   } else if (frame.type == MessageType::command_complete) {
-    affected_ = options_.affected_before + read_affected(frame.body);
+    affected_ = read_affected(frame.body);
   } else if (frame.type == MessageType::error) {
     if (!error_) error_ = options_.caller.explain(read_server_error(frame.body));
   } else if (frame.type == MessageType::ready) {

@@ -29,10 +29,11 @@ struct ResultColumns {
   bool read(std::string_view row_description, const query::Schema* schema, const std::vector<std::string>& keys);
 };
 
-/// Where a statement stands in what the caller wrote, for error positions.
+/// Where a statement stands in what the caller wrote, for errors.
 struct CallerText {
-  std::string text;                 ///< empty: the statement is ours
-  std::size_t statement_begin = 0;  ///< in bytes
+  std::string text;                ///< empty: the statement is ours
+  std::size_t begin = 0, end = 0;  ///< in bytes
+  std::size_t index = 1, total = 1;
   /// The error as the caller may see it.
   Error explain(ServerError error) const;
 };
@@ -47,9 +48,7 @@ class ExclusiveStream final : public RowStream {
     const query::Schema* schema = nullptr;  ///< for the names of types; used while it starts only
     std::string ending;                     ///< ends the transaction once the rows are through; empty: there is none
     std::function<void()> on_end;           ///< when all is done, and well
-    std::uint64_t statements = 1;
-    std::uint64_t affected_before = 0;
-    bool is_write = false;  ///< an answer that is lost leaves its outcome unknown
+    bool is_write = false;                  ///< an answer that is lost leaves its outcome unknown
   };
   /// Sends the statement, and returns when its columns are known.
   static Async<std::unique_ptr<RowStream>> start(Lease lease, std::string_view sql,
@@ -59,7 +58,6 @@ class ExclusiveStream final : public RowStream {
   std::span<const ColumnInfo> columns() const noexcept override { return columns_.infos; }
   Async<RowBatch> next() override;
   std::uint64_t affected() const noexcept override { return affected_; }
-  std::uint64_t statement_count() const noexcept override { return options_.statements; }
 
  private:
   Async<> begin();
@@ -78,7 +76,8 @@ class ExclusiveStream final : public RowStream {
   bool ready_ = false;
 };
 
-/// Rows that were kept until it was certain that they may be given out. For a write that must not touch too many.
+/// Rows that were kept until they may be given out: of a write that must not touch too many, of a statement that others
+/// follow.
 class HeldStream final : public RowStream {
  public:
   HeldStream(ResultColumns columns, Buffer rows, std::uint64_t affected);

@@ -301,7 +301,7 @@ Async<SqliteBackend::Stream> SqliteBackend::write(Work work, std::optional<std::
     if (!job->result() && job->result().error().code == Code::cancelled) co_return fail(error);
   }
   if (!job->result()) co_return fail(remember(std::move(job->result()).error()));
-  co_return std::make_unique<MemoryStream>(*std::move(job->result()));
+  co_return to_stream(*std::move(job->result()));
 }
 
 Async<SqliteBackend::Stream> SqliteBackend::execute(Native native, Call call) {
@@ -317,7 +317,9 @@ Async<SqliteBackend::Stream> SqliteBackend::execute(Native native, Call call) {
   if (!job->done()) co_return fail(give_up(*job, call));
   if (job->error()) co_return fail(remember(*job->error()));
   if (job->needs_writer()) co_return co_await write(std::move(job->task()), std::nullopt, call);
-  co_return std::make_unique<ThreadStream>(book_, shared_->readers, job, call);
+  MemoryStream::Results earlier = std::move(job->earlier());
+  if (earlier.empty()) co_return std::make_unique<ThreadStream>(book_, shared_->readers, job, call);
+  co_return to_stream(std::move(earlier), std::make_unique<ThreadStream>(book_, shared_->readers, job, call));
 }
 
 Async<std::uint64_t> SqliteBackend::count(query::Select select, query::Count, Call call) {

@@ -7,6 +7,8 @@
 
 #include <athena/base/text.h>
 
+#include "caller_place.h"
+
 namespace athena::driver::sqlite {
 namespace {
 
@@ -157,6 +159,17 @@ std::string position_of(const Failure& failure, const ErrorContext& context) {
   return std::to_string(before.size() - static_cast<std::size_t>(std::ranges::count_if(before, continues)) + 1);
 }
 
+/// How many statements there are shows only when all are compiled: whether there are others, by a semicolon with
+/// something behind it.
+StatementPlace place_of(const ErrorContext& context) {
+  std::string_view rest = context.text.substr(std::min(context.statement_begin, context.text.size()));
+  while (!rest.empty() && (rest.back() == ';' || text::trim(rest.substr(rest.size() - 1)).empty()))
+    rest.remove_suffix(1);
+  StatementPlace place{context.text, context.statement_begin, context.statement_end, context.statement_index};
+  place.is_one_of_several = context.statement_index > 1 || rest.contains(';');
+  return place;
+}
+
 /// "users.email, users.tenant" → table and columns. SQLite names the columns of a constraint, not the constraint.
 void add_columns(Error& error, std::string_view list) {
   std::string table, columns;
@@ -255,6 +268,7 @@ Error to_error(const Failure& failure, const ErrorContext& context) {
     if (!row.sql_state.empty()) error.fields.emplace_back("sql_state", row.sql_state);
   }
   if (context.caller_sql && failure.offset >= 0) error.fields.emplace_back("position", position_of(failure, context));
+  if (context.caller_sql) add_place(error, place_of(context));
   error.log_detail = "sqlite " + std::to_string(failure.code) + ": " + std::string(failure.message);
   return error;
 }

@@ -17,6 +17,8 @@ struct ErrorContext {
   bool caller_sql = false;
   std::string_view text = {};       ///< the caller's whole text; `position` counts in its characters
   std::size_t statement_begin = 0;  ///< where in `text` the failing statement begins, in bytes
+  std::size_t statement_end = 0;    ///< and ends; 0: unknown
+  std::size_t statement_index = 1;  ///< which one of the text it is
 };
 
 /// What SQLite said. Copied by last_failure(), so that the mapping below is a pure function.

@@ -98,6 +98,23 @@ TEST(Errors, other_sentences_are_told_to_those_who_wrote_the_sql_alone) {
   EXPECT_NE(callers.error.find("aggregate"), std::string::npos);
 }
 
+TEST(Errors, of_one_of_several_statements_say_which_and_where) {
+  const std::string_view text = "SELECT 1;\nSELECT\n  nope;;\n";
+  const std::size_t begin = text.find(";\nSELECT") + 1, end = text.find(";;") + 1;
+  const Failure failure{.code = SQLITE_ERROR, .offset = 10, .message = "no such column: nope"};
+  const Error error = to_error(failure, {true, text, begin, end, 2});
+  EXPECT_EQ(error.error.substr(0, 32), "Statement 2 failed at lines 2-3:");
+  EXPECT_EQ(field(error, "statement_index"), "2");
+  EXPECT_EQ(field(error, "line"), "3");
+  EXPECT_EQ(field(error, "line_column"), "3");
+  const Error first = to_error(failure, {true, text, 0, 9, 1});
+  EXPECT_EQ(field(first, "statement_index"), "1");
+  const Error alone = to_error(failure, {true, text.substr(begin), 0, end - begin, 1});
+  EXPECT_EQ(field(alone, "statement_index"), "");
+  EXPECT_EQ(field(alone, "line"), "3");
+  EXPECT_EQ(field(to_error(failure, {false, text, begin, end, 2}), "statement_index"), "") << "SQL of ours";
+}
+
 TEST(Errors, positions_count_characters_of_the_callers_whole_text) {
   const std::string text = "select 'é😀'; selec 1";
   const std::size_t begin = text.find("selec 1");

@@ -64,7 +64,7 @@ Result<std::optional<NativeStatement>> NativeText::next() {
     if (code != SQLITE_OK) {
       // The reason of the authorizer is worth more than SQLite's "not authorized".
       if (const auto& refusal = connection_.authorizer().refusal()) return fail(*refusal);
-      return fail(last_error(connection_.handle(), code, {true, text_, begin}));
+      return fail(last_error(connection_.handle(), code, {true, text_, begin, 0, count_ + 1}));
     }
     at_ = static_cast<std::size_t>(tail - text_.data());
     if (!handle) continue;  // a comment, or nothing between two semicolons
@@ -72,6 +72,8 @@ Result<std::optional<NativeStatement>> NativeText::next() {
       return fail(Code::limit_exceeded, "The query has more than " + std::to_string(kMaxStatements) + " statements");
     }
     ATHENA_TRY(NativeStatement statement, judge(std::move(handle), begin));
+    statement.end = at_;
+    statement.index = count_;
     return std::optional(std::move(statement));
   }
   return std::optional<NativeStatement>();

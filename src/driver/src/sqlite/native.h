@@ -22,7 +22,8 @@ inline constexpr std::size_t kMaxStatements = 1'000;
 struct NativeStatement {
   StatementHandle handle;
   StatementFacts facts;
-  std::size_t begin = 0;  ///< where it stands in the text, in bytes
+  std::size_t begin = 0, end = 0;  ///< where it stands in the text, in bytes
+  std::size_t index = 1;           ///< which one it is
   bool writes = false;
 };
 
@@ -44,7 +45,9 @@ class NativeText {
   /// insufficient_privilege, read_only_violation by the authorizer; limit_exceeded.
   Result<std::optional<NativeStatement>> next();
   /// For errors of a statement that runs.
-  ErrorContext context(const NativeStatement& statement) const noexcept { return {true, text_, statement.begin}; }
+  ErrorContext context(const NativeStatement& statement) const noexcept {
+    return {true, text_, statement.begin, statement.end, statement.index};
+  }
   std::size_t count() const noexcept { return count_; }
 
  private:

@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include "script_stream.h"
+
 namespace athena::driver::sqlite {
 namespace {
 
@@ -64,11 +66,9 @@ Result<> StreamJob::start_native(Connection& connection, const Native& native) {
   }
   if (native_.empty()) return fail(Code::syntax_error, "The query holds no statement");
   ATHENA_TRY_VOID(check_all_used(used));
-  statement_count_ = native_.size();
   if (native_.size() > 1) ATHENA_TRY_VOID(begin(connection));
-  // The caller gets the last result set; what stands before it must succeed all the same.
   for (current_ = 0; current_ + 1 < native_.size(); ++current_) {
-    ATHENA_TRY_VOID(run_to_end(connection, native_[current_].handle.get(), context()));
+    ATHENA_TRY_VOID(run_to_end(connection, native_[current_].handle.get()));
   }
   statement_ = native_.back().handle.get();
   return {};
@@ -83,10 +83,20 @@ Result<> StreamJob::begin(Connection& connection) {
   return begun;
 }
 
-Result<> StreamJob::run_to_end(Connection& connection, sqlite3_stmt* statement, const ErrorContext& context) {
+/// A statement that others follow: what it gives is kept.
+Result<> StreamJob::run_to_end(Connection& connection, sqlite3_stmt* statement) {
+  MemoryStream::Content& content = earlier_.emplace_back();
   int code = SQLITE_ROW;
-  while (code == SQLITE_ROW) code = sqlite3_step(statement);
-  if (code != SQLITE_DONE) return fail(last_error(connection.handle(), code, context));
+  while (code == SQLITE_ROW) {
+    code = sqlite3_step(statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return fail(last_error(connection.handle(), code, context()));
+    if (!content.shape && sqlite3_column_count(statement) > 0) content.shape = native_shape(statement);
+    if (code == SQLITE_ROW) kept_ += content.add_row(statement);
+    if (kept_ > kMaxKept) {
+      return fail(Code::result_too_large, "The results of the statements before the last one are larger than 16 MiB",
+                  "Run what gives many rows by itself, or as the last statement");
+    }
+  }
   return {};
 }
 
@@ -183,6 +193,22 @@ Async<RowBatch> ThreadStream::next() {
     }
   }
   co_return current_.view(finished_);
+}
+
+std::size_t MemoryStream::Content::add_row(sqlite3_stmt* statement) {
+  if (batches.empty() || batches.back().bytes() >= kBatchBytes) batches.emplace_back();
+  Batch& batch = batches.back();
+  const std::size_t before = batch.bytes();
+  append_row(statement, shape->rules, batch);
+  return batch.bytes() - before;
+}
+
+std::unique_ptr<RowStream> to_stream(MemoryStream::Results results, std::unique_ptr<RowStream> last) {
+  ScriptStream::Results streams;
+  for (MemoryStream::Content& result : results) streams.push_back(std::make_unique<MemoryStream>(std::move(result)));
+  if (last) streams.push_back(std::move(last));
+  if (streams.size() == 1) return std::move(streams.front());
+  return std::make_unique<ScriptStream>(std::move(streams));
 }
 
 std::span<const ColumnInfo> MemoryStream::columns() const noexcept {

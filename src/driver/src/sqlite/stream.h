@@ -19,9 +19,39 @@ namespace athena::driver::sqlite {
 /// How much a batch holds before it is given out. A reply's first bytes are held back for as long, so that most
 /// failures still get an answer of their own.
 inline constexpr std::size_t kBatchBytes = 64 * 1024;
+/// What a read keeps of the statements before the last one; beyond, the text fails.
+inline constexpr std::size_t kMaxKept = 16 * 1024 * 1024;
 
 /// What is to be run: a printed statement, or a caller's text.
 using Work = std::variant<query::Printed, Native>;
+
+/// Rows that are all there: short reads, and what writes return.
+class MemoryStream final : public RowStream {
+ public:
+  struct Content {
+    std::shared_ptr<const Shape> shape;  ///< null: no columns
+    std::vector<Batch> batches;
+    std::uint64_t affected = 0;
+
+    /// Appends the row that the statement stands on; gives the bytes that it takes. `shape` is known.
+    std::size_t add_row(sqlite3_stmt* statement);
+  };
+  using Results = std::vector<Content>;  ///< of each statement of a text
+
+  explicit MemoryStream(Content content) : content_(std::move(content)) {}
+
+  std::span<const ColumnInfo> columns() const noexcept override;
+  Async<RowBatch> next() override;
+  std::uint64_t affected() const noexcept override { return content_.affected; }
+
+ private:
+  Content content_;
+  std::size_t at_ = 0;
+};
+
+/// The answer of a text of which `results` is there, and `last`, if it is not null, comes behind: a ScriptStream,
+/// unless it is one statement.
+std::unique_ptr<RowStream> to_stream(MemoryStream::Results results, std::unique_ptr<RowStream> last = nullptr);
 
 /// A read on a reader thread, a batch at a time. The statement stays open between batches, so all of them come from one
 /// snapshot of the database; the deadline bounds how long that may hold back the checkpoint.
@@ -44,7 +74,8 @@ class StreamJob final : public ReadJob {
   /// The text would write: nothing was run, and the writer has to do it.
   bool needs_writer() const noexcept { return needs_writer_; }
   const std::shared_ptr<const Shape>& shape() const noexcept { return shape_; }
-  std::uint64_t statement_count() const noexcept { return statement_count_; }
+  /// What the statements before the one whose rows these are gave.
+  MemoryStream::Results& earlier() noexcept { return earlier_; }
   Work& task() noexcept { return work_; }
   bool holds_connection() const noexcept { return connection_ != nullptr; }
   /// Nobody wants the rest. A read that runs or waits is stopped; one that is half-way gives its connection back.
@@ -58,7 +89,7 @@ class StreamJob final : public ReadJob {
   Result<> start_native(Connection& connection, const Native& native);
   static Result<> begin(Connection& connection);
   Result<> fill(Connection& connection);
-  Result<> run_to_end(Connection& connection, sqlite3_stmt* statement, const ErrorContext& context);
+  Result<> run_to_end(Connection& connection, sqlite3_stmt* statement);
   void close(Connection& connection) noexcept;
   ErrorContext context() const noexcept;
 
@@ -71,7 +102,8 @@ class StreamJob final : public ReadJob {
   std::optional<Error> error_;
   Batch batch_;
   std::shared_ptr<const Shape> shape_;
-  std::uint64_t statement_count_ = 1;
+  MemoryStream::Results earlier_;
+  std::size_t kept_ = 0;  ///< bytes of them
 
   sqlite3_stmt* statement_ = nullptr;  ///< the one whose rows are given: cached, or in native_
   Prepared* prepared_ = nullptr;       ///< if it is printed
@@ -90,7 +122,6 @@ class ThreadStream final : public RowStream {
   std::span<const ColumnInfo> columns() const noexcept override { return shape_->columns; }
   Async<RowBatch> next() override;
   std::uint64_t affected() const noexcept override { return 0; }
-  std::uint64_t statement_count() const noexcept override { return job_->statement_count(); }
 
  private:
   const std::shared_ptr<JobBook> book_;
@@ -102,26 +133,6 @@ class ThreadStream final : public RowStream {
   bool finished_ = false;
   std::optional<Error> error_;
   Loop::Handle deadline_;  ///< ends a read whose caller does not come back for the next batch
-};
-
-/// Rows that are all there: short reads, and what writes return.
-class MemoryStream final : public RowStream {
- public:
-  struct Content {
-    std::shared_ptr<const Shape> shape;
-    std::vector<Batch> batches;
-    std::uint64_t affected = 0, statement_count = 1;
-  };
-  explicit MemoryStream(Content content) : content_(std::move(content)) {}
-
-  std::span<const ColumnInfo> columns() const noexcept override;
-  Async<RowBatch> next() override;
-  std::uint64_t affected() const noexcept override { return content_.affected; }
-  std::uint64_t statement_count() const noexcept override { return content_.statement_count; }
-
- private:
-  Content content_;
-  std::size_t at_ = 0;
 };
 
 /// One batch from a read on the loop itself; gives its memory back for the next one.

@@ -52,11 +52,7 @@ void WriteJob::run(Connection& connection) noexcept {
 }
 
 Result<> WriteJob::keep_row(sqlite3_stmt* statement, MemoryStream::Content& content) {
-  if (content.batches.empty() || content.batches.back().bytes() >= kBatchBytes) content.batches.emplace_back();
-  Batch& batch = content.batches.back();
-  const std::size_t before = batch.bytes();
-  append_row(statement, content.shape->rules, batch);
-  bytes_ += batch.bytes() - before;
+  bytes_ += content.add_row(statement);
   if (bytes_ > kMostReturnedBytes) {
     return fail(Code::result_too_large, "The rows that the write returns are larger than 64 MiB; nothing was changed",
                 "Return fewer columns, or write fewer rows at a time");
@@ -64,8 +60,9 @@ Result<> WriteJob::keep_row(sqlite3_stmt* statement, MemoryStream::Content& cont
   return {};
 }
 
-Result<MemoryStream::Content> WriteJob::run_printed(Connection& connection, const query::Printed& printed) {
-  MemoryStream::Content content;
+Result<MemoryStream::Results> WriteJob::run_printed(Connection& connection, const query::Printed& printed) {
+  MemoryStream::Results results(1);
+  MemoryStream::Content& content = results.front();
   ATHENA_TRY(Prepared * prepared, connection.prepare(printed.sql));
   sqlite3_stmt* statement = prepared->handle.get();
   const ResetStatement reset(statement);
@@ -86,11 +83,11 @@ Result<MemoryStream::Content> WriteJob::run_printed(Connection& connection, cons
     return fail(Code::too_many_affected,
                 "More than " + std::to_string(*max_affected_) + " rows would change; nothing was changed");
   }
-  return content;
+  return results;
 }
 
-Result<MemoryStream::Content> WriteJob::run_native(Connection& connection, const Native& native) {
-  MemoryStream::Content content;
+Result<MemoryStream::Results> WriteJob::run_native(Connection& connection, const Native& native) {
+  MemoryStream::Results results;
   NativeText text(connection, native.text, false);
   std::vector<bool> used(native.params.size());
   while (true) {
@@ -98,11 +95,7 @@ Result<MemoryStream::Content> WriteJob::run_native(Connection& connection, const
     if (!next) break;
     sqlite3_stmt* statement = next->handle.get();
     ATHENA_TRY_VOID(bind_native(statement, native.params, used));
-    if (sqlite3_column_count(statement) > 0) {  // the caller gets the last result set
-      content.batches.clear();
-      content.shape.reset();
-      bytes_ = 0;
-    }
+    MemoryStream::Content& content = results.emplace_back();
     int code = SQLITE_ROW;
     while (code == SQLITE_ROW) {
       code = sqlite3_step(statement);
@@ -114,13 +107,12 @@ Result<MemoryStream::Content> WriteJob::run_native(Connection& connection, const
     }
     const StatementKind kind = next->facts.kind.value_or(StatementKind::utility);
     const bool counts = kind == StatementKind::insert || kind == StatementKind::update || kind == StatementKind::del;
-    if (counts) content.affected += static_cast<std::uint64_t>(sqlite3_changes64(connection.handle()));
+    if (counts) content.affected = static_cast<std::uint64_t>(sqlite3_changes64(connection.handle()));
     changes_tables_ = changes_tables_ || kind == StatementKind::ddl;
   }
   if (text.count() == 0) return fail(Code::syntax_error, "The query holds no statement");
   ATHENA_TRY_VOID(check_all_used(used));
-  content.statement_count = text.count();
-  return content;
+  return results;
 }
 
 Writer::~Writer() {

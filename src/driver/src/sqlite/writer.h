@@ -33,8 +33,8 @@ class WriteJob final : public Job {
   // The loop.
   /// Takes the job back if the writer has not begun: then nothing was and nothing will be done.
   bool withdraw() noexcept;
-  /// Once done().
-  Result<MemoryStream::Content>& result() noexcept { return result_; }
+  /// Once done(): of each statement.
+  Result<MemoryStream::Results>& result() noexcept { return result_; }
 
   // The writer's thread.
   /// From here on the job is run, or answered. False: it was withdrawn before.
@@ -50,14 +50,14 @@ class WriteJob final : public Job {
  private:
   enum class State : std::uint8_t { waiting, claimed, withdrawn };
 
-  Result<MemoryStream::Content> run_printed(Connection& connection, const query::Printed& printed);
-  Result<MemoryStream::Content> run_native(Connection& connection, const Native& native);
+  Result<MemoryStream::Results> run_printed(Connection& connection, const query::Printed& printed);
+  Result<MemoryStream::Results> run_native(Connection& connection, const Native& native);
   Result<> keep_row(sqlite3_stmt* statement, MemoryStream::Content& content);
 
   const Work work_;
   const std::optional<std::uint64_t> max_affected_;
   std::atomic<State> state_ = State::waiting;
-  Result<MemoryStream::Content> result_;
+  Result<MemoryStream::Results> result_;
   std::size_t bytes_ = 0;
   bool changes_tables_ = false;
 };

@@ -1,4 +1,7 @@
 #include <array>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include <athena/base/json_writer.h>
 #include <athena/base/text.h>
@@ -55,6 +58,41 @@ driver::Native to_native(query::QueryRequest& request) {
   return {std::move(request.query), std::move(request.params), std::move(request.schema_name)};
 }
 
+using Results = std::vector<std::unique_ptr<driver::RowStream>>;
+
+/// `results` beside the rows: what each statement of a text gave. One of them has its rows in the reply already, and is
+/// told without.
+Async<> write_results(RequestContext& context, RowsReply& reply, Results results, std::uint64_t affected) {
+  if (results.empty() || !reply.member("results")) co_return Result<>{};
+  for (const auto& result : results) affected -= result ? result->affected() : 0;
+  Buffer& out = context.body();
+  out.push_back('[');
+  for (bool first = true; const auto& result : results) {
+    if (!std::exchange(first, false)) out.push_back(',');
+    out.push_back('{');
+    std::uint64_t returned = reply.rows();
+    if (result) {
+      RowEncoder encoder(result->columns(), context.strip_nulls);
+      out.append("\"rows\":[");
+      for (bool last = false; !last;) {
+        ATHENA_CO_TRY(const driver::RowBatch batch, co_await result->next());
+        encoder.append_rows(out, batch, UINT64_MAX);
+        last = batch.last;
+        if (out.size() > context.settings().response_head_start) ATHENA_CO_TRY_VOID(co_await reply.relieve());
+      }
+      out.append("],");
+      returned = encoder.rows();
+    }
+    out.append("\"rows_affected\":");
+    json::append_integer(out, result ? result->affected() : affected);
+    out.append(",\"returned_row_count\":");
+    json::append_integer(out, returned);
+    out.push_back('}');
+  }
+  out.push_back(']');
+  co_return Result<>{};
+}
+
 }  // namespace
 
 Result<> read_query_body(RequestContext& context) {
@@ -77,6 +115,7 @@ Async<> run_query(RequestContext& context, Services&) {
     write_meta(context.body(),
                {context.client().kind->name, reply.rows(), stream->affected(), stream->statement_count()});
   }
+  ATHENA_CO_TRY_VOID(co_await write_results(context, reply, stream->take_results(), stream->affected()));
   reply.finish();
   co_return Result<>{};
 }

@@ -15,6 +15,7 @@
 #include <athena/base/loop.h>
 #include <athena/driver/rows.h>
 #include <athena/driver/target.h>
+#include <athena/query/operators.h>
 #include <athena/query/schema.h>
 #include <athena/query/statement.h>
 
@@ -113,7 +114,9 @@ class Backend {
   /// Runs a statement of the common language. Errors: see query::to_sql, and 4xx.
   virtual Async<std::unique_ptr<RowStream>> execute(query::Statement statement, Call call) = 0;
   /// Runs SQL as written, on a connection of its own that is reset before anyone else gets it. Several statements are
-  /// one transaction; next() gives the last result set. Errors carry `position` in characters of the caller's text.
+  /// one transaction; next() gives the last result set, take_results() the others (kept in memory: beyond 16 MiB it is
+  /// result_too_large). Errors carry `position` in characters of the caller's text, `line` and `line_column`, and of
+  /// several statements which one it was.
   virtual Async<std::unique_ptr<RowStream>> execute(Native native, Call call) = 0;
   /// How many rows the filter matches. `kind` is not none.
   virtual Async<std::uint64_t> count(query::Select select, query::Count kind, Call call) = 0;
@@ -129,10 +132,10 @@ class Backend {
   virtual Task<> stop() = 0;
 };
 
-/// What a kind of database can do: used by errors and by the capability list.
+/// What a kind of database can do: used by errors and by the capability list of GET /.
 struct Capabilities {
   bool raw_sql = false, transactions = false, schemas = false, regex = false, full_text = false, arrays = false,
-       returning = false, estimates = false;
+       returning = false, estimates = false, sessions = false;  ///< sessions: Call::session is in effect
 };
 
 /// State that all loops of one client share: connection budget, schema snapshot. Thread-safe.
@@ -145,6 +148,7 @@ struct BackendKind {
   std::string_view name;
   std::span<const std::string_view> aliases;
   Capabilities can;
+  query::Language language;  ///< that statements are printed in: says which operators there are
   /// Once for each client. Opens nothing yet.
   std::shared_ptr<SharedState> (*share)(const Target& target);
   /// Once for each client and loop; connections open when they are first needed.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -84,8 +85,12 @@ class RowStream {
   virtual Async<RowBatch> next() = 0;
   /// Rows written, valid after the last batch.
   virtual std::uint64_t affected() const noexcept = 0;
-  /// For a text of several statements: how many there were, and whether another result follows; see Native.
+  /// How many statements the text had, see Native.
   virtual std::uint64_t statement_count() const noexcept { return 1; }
+  /// After the last batch of a text of several statements: the result of each in the order of the text, null in the
+  /// place of the one whose rows this stream gave. Nothing for a single statement, and for databases that tell nothing
+  /// of the others.
+  virtual std::vector<std::unique_ptr<RowStream>> take_results() { return {}; }
 };
 
 }  // namespace athena::driver

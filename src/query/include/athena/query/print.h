@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,11 @@ Result<Printed> to_sql(const Statement& statement, const Schema& schema, const P
 
 /// `SELECT count(*) …` for the filter of `select` (its limit and order do not count).
 Result<Printed> to_count_sql(const Select& select, const Schema& schema, const PrintOptions& options);
+
+/// A row of the table, under the alias t, as one value of PostgreSQL's jsonb: `jsonb_build_object('id', t."id", …)`.
+/// Keys are the names as given; no names: all columns. A function takes 100 arguments, so wider rows are put together
+/// with `||`. Goes with TableDef::from_sql. Error: undefined_column.
+Result<std::string> to_json_row_sql(const TableDef& table, std::span<const std::string> columns, NameRules rules);
 
 /// `name` between double quotes, inner ones doubled: SQL and CQL alike. For names out of the schema only.
 void append_identifier(std::string& sql, std::string_view name);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -93,20 +94,32 @@ struct TableDef {
 
   /// The column by the rules, or null. A name that matches two columns but for case, and neither exactly, matches none.
   const ColumnDef* find(std::string_view column, NameRules rules) const;
+  /// The columns by the rules, in the order of the names; pointers into this table. Error: undefined_column.
+  Result<std::vector<const ColumnDef*>> resolve(std::span<const std::string> names, NameRules rules) const;
   /// undefined_column, with "did you mean".
   Error undefined_column(std::string_view column) const;
+};
+
+/// A type that somebody made in the database (PostgreSQL only).
+struct TypeDef {
+  std::uint32_t oid = 0;
+  std::string name;  ///< as ColumnDef::type_name
+  TypeClass type = TypeClass::other;
 };
 
 /// An immutable picture of a database's tables. Built in the background, swapped whole, shared by all loops.
 class Schema {
  public:
   /// `search_path`: schemas in which unqualified names are looked up, in order.
-  Schema(std::vector<TableDef> tables, std::vector<std::string> search_path);
+  Schema(std::vector<TableDef> tables, std::vector<std::string> search_path, std::vector<TypeDef> types = {});
 
   /// `schema` empty: along the search path. Exact first, then case-insensitive, then snake_case by the rules.
   const TableDef* find(std::string_view schema, std::string_view table, NameRules rules) const;
   /// undefined_table, with "did you mean".
   Error undefined_table(std::string_view schema, std::string_view table) const;
+
+  /// Null: it is built in, or unknown.
+  const TypeDef* find_type(std::uint32_t oid) const noexcept;
 
   const std::vector<TableDef>& tables() const noexcept { return tables_; }
   const std::vector<std::string>& search_path() const noexcept { return search_path_; }
@@ -117,6 +130,7 @@ class Schema {
 
   std::vector<TableDef> tables_;
   std::vector<std::string> search_path_;
+  std::vector<TypeDef> types_;                                    ///< by oid
   std::unordered_map<std::string, std::uint32_t> by_name_;        ///< "schema\0table"
   std::unordered_map<std::string, std::int64_t> by_folded_name_;  ///< lower-cased; -1: ambiguous
 };

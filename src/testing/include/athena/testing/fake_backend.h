@@ -17,9 +17,11 @@ struct FakeResult {
   std::vector<std::vector<driver::Cell>> batches;  ///< each: row after row; the last one ends the stream
   std::uint64_t affected = 0;
   std::uint64_t statements = 1;
-  std::optional<Error> refused;  ///< instead of rows
-  std::optional<Error> broken;   ///< after the last batch
-  Event* held = nullptr;         ///< the rows come when it is set. Borrowed
+  std::vector<FakeResult> before;  ///< what the statements before this one gave
+  std::optional<Error> refused;    ///< instead of rows
+  std::optional<Error> broken;     ///< after the last batch
+  std::string bookmark;            ///< of the call's session, however it ends
+  Event* held = nullptr;           ///< the rows come when it is set. Borrowed
 };
 
 /// The rows of `columns`, in one batch.
@@ -43,6 +45,7 @@ class FakeDatabase : public driver::SharedState {
   std::vector<driver::Native> natives;
   std::vector<query::Count> counts;
   std::vector<driver::Call> calls;
+  std::vector<driver::ReadSession> sessions;  ///< as they were when a statement came
   int streams_open = 0;
   bool stopped = false;
 
