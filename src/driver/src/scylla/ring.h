@@ -17,7 +17,7 @@ namespace athena::driver::scylla {
 /// One node of the cluster, as system.local and system.peers(_v2) tell.
 struct Node {
   std::string address;     ///< where clients reach it: rpc_address or native_address
-  std::string name;        ///< what the client calls it, if it does: its certificate is for that
+  std::string name = {};   ///< what the client calls it, if it does: its certificate is for that
   std::uint16_t port = 0;  ///< 0: as the contact point
   std::string data_center;
   std::string rack;
