@@ -269,10 +269,15 @@ def driver_alone(b):
     return b.compare(ours, lambda: b.pgbench(64, SELECT))
 
 
-def supabase_cost(b):
+def cost_beside_http(kind):
     """CPU µs that a read costs beside its HTTP call, against the 50 that it may."""
-    out = subprocess.run([ROOT / "build/release/bench_driver_supabase"], check=True, capture_output=True, text=True)
-    return float(re.search(r"(-?[\d.]+) us of CPU more", out.stdout).group(1)), 50.0
+
+    def measure(b):
+        command = [ROOT / "build/release/bench_driver_http", kind]
+        out = subprocess.run(command, check=True, capture_output=True, text=True)
+        return float(re.search(r"(-?[\d.]+) us of CPU more", out.stdout).group(1)), 50.0
+
+    return measure
 
 
 def insert(b):
@@ -346,7 +351,8 @@ FIGURES = {  # name: (what, measure, must, better when lower)
     "fetch-c256": ("fetch one row, 256 clients / pgbench", fetch(256), 1.6, False),
     "fetch-c16": ("fetch one row, 16 clients / pgbench", fetch(16), 0.65, False),
     "driver": ("driver alone, 4 lanes, 64 in flight / pgbench -c64", driver_alone, 2.0, False),
-    "supabase": ("CPU µs of a Supabase read beside its HTTP call / bound", supabase_cost, 1.0, True),
+    "supabase": ("CPU µs of a Supabase read beside its HTTP call / bound", cost_beside_http("supabase"), 1.0, True),
+    "d1": ("CPU µs of a D1 read beside its HTTP call / bound", cost_beside_http("d1"), 1.0, True),
     "insert": ("insert one row, 64 clients / pgbench", insert, 1.0, False),
     "rows-1000": ("1000 rows / json_agg through the gateway", thousand_rows, 2.2, False),
     "cpu": ("CPU µs a fetch / nginx return 200", cpu_per_fetch, 1.6, True),

@@ -21,7 +21,7 @@ SUITES = CTEST_SUITES + ["process", "backends", "contract"]
 SERVICES = {
     "process": [],
     "backends": ["postgres", "pgbouncer", "postgrest", "cassandra", "d1"],
-    "contract": ["postgres", "postgrest"],
+    "contract": ["postgres", "postgrest", "cassandra", "d1"],
 }
 
 
@@ -34,18 +34,19 @@ class Suites:
         self.environment = dict(os.environ, ATHENA_BINARY=str(build / "athena"), ATHENA_BUILD=str(build))
         if "ATHENA_COVERAGE:BOOL=ON" in (build / "CMakeCache.txt").read_text():
             self.environment["LLVM_PROFILE_FILE"] = str(build / "profiles" / "%p-%m.profraw")
+        self.services = Services(self.environment)
 
     def run(self, name):
         """Gives how many cases passed and how many did not."""
         if name in CTEST_SUITES:
             return self.run_ctest(name)
         passed, failed = (0, 0)
-        with Services(SERVICES[name], self.environment) as environment:
-            if self.has_label(name):
-                passed, failed = self.run_ctest(name, environment)
-            if any((ROOT / "tests" / name).glob("test_*.py")):
-                more_passed, more_failed = self.run_pytest(name, environment)
-                passed, failed = passed + more_passed, failed + more_failed
+        environment = self.services.provide(SERVICES[name])
+        if self.has_label(name):
+            passed, failed = self.run_ctest(name, environment)
+        if any((ROOT / "tests" / name).glob("test_*.py")):
+            more_passed, more_failed = self.run_pytest(name, environment)
+            passed, failed = passed + more_passed, failed + more_failed
         return passed, failed
 
     def ctest(self):
@@ -141,10 +142,10 @@ class Suites:
 
 
 class Services:
-    """The real servers of a suite, stopped after it. A suite finds them in ATHENA_TEST_POSTGRES and the like."""
+    """The real servers of the suites, which find them in ATHENA_TEST_POSTGRES and the like."""
 
-    def __init__(self, names, environment):
-        self.names, self.environment = names, environment
+    def __init__(self, environment):
+        self.environment, self.running = environment, {}
 
     def call(self, *words):
         done = subprocess.run(
@@ -155,17 +156,18 @@ class Services:
         )
         return done.stdout.decode()
 
-    def __enter__(self):
-        environment = dict(self.environment)
-        for name in self.names:
-            service = json.loads(self.call("start", name))
-            environment[f"ATHENA_TEST_{name.upper()}"] = service["uri"]
-            environment[f"ATHENA_TEST_{name.upper()}_LOG"] = service["log"]
-        return environment
-
-    def __exit__(self, *_):
-        for name in reversed(self.names):
+    def provide(self, names):
+        """Starts what is missing, and stops what this suite has no use for."""
+        for name in [name for name in reversed(self.running) if name not in names]:
             self.call("stop", name)
+            del self.running[name]
+        environment = dict(self.environment)
+        for name in names:
+            if name not in self.running:
+                self.running[name] = json.loads(self.call("start", name))
+            environment[f"ATHENA_TEST_{name.upper()}"] = self.running[name]["uri"]
+            environment[f"ATHENA_TEST_{name.upper()}_LOG"] = self.running[name]["log"]
+        return environment
 
 
 def count_gtest(folder, binary):
@@ -190,15 +192,18 @@ def main():
             parser.error(f"unknown suite '{name}'; there are: {', '.join(SUITES)}")
     suites = Suites(arguments.build.resolve(), arguments.python)
     lines, passed, failed = [], 0, 0
-    for name in names:
-        print(f"\n══ {name}", flush=True)
-        began = time.monotonic()
-        good, bad = suites.run(name)
-        if good + bad == 0:
-            print(f"{name}: nothing ran, which is a failure")
-            bad = 1
-        lines.append(f"{name:<10} {good:>6} passed {bad:>4} failed {time.monotonic() - began:>7.1f} s")
-        passed, failed = passed + good, failed + bad
+    try:
+        for name in names:
+            print(f"\n══ {name}", flush=True)
+            began = time.monotonic()
+            good, bad = suites.run(name)
+            if good + bad == 0:
+                print(f"{name}: nothing ran, which is a failure")
+                bad = 1
+            lines.append(f"{name:<10} {good:>6} passed {bad:>4} failed {time.monotonic() - began:>7.1f} s")
+            passed, failed = passed + good, failed + bad
+    finally:
+        suites.services.provide([])
     if "LLVM_PROFILE_FILE" in suites.environment:
         suites.write_coverage()
     print("\n══ sum\n" + "\n".join(lines) + f"\n{passed} passed, {failed} failed")

@@ -69,4 +69,8 @@ CREATE TABLE pg_only (
 INSERT INTO pg_only VALUES
   (1, '{a,"b c",NULL}', '{1,2,3}', 'happy', to_tsvector('english', 'the quick brown fox'), '2025-01-31 13:00:00.25', '2025-01-31', '13:00:00', '1 day 02:00:00', 'NaN', 'Infinity'),
   (2, '{}', NULL, 'sad', to_tsvector('english', 'lazy dogs'), '2025-06-01 00:00:00', NULL, NULL, NULL, 1.10, '-Infinity');
+CREATE TABLE things (
+  g integer NOT NULL, id integer NOT NULL, n bigint, d numeric, r double precision, t text, b boolean, j jsonb, u uuid,
+  at timestamptz, day date, x bytea, PRIMARY KEY (g, id)
+);
 ANALYZE;

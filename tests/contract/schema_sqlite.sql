@@ -57,3 +57,7 @@ CREATE VIEW active_users AS SELECT id, email, name FROM users WHERE active;
 CREATE TABLE sequence_rows (id INTEGER PRIMARY KEY, grp integer NOT NULL, body text NOT NULL);
 WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 5000)
 INSERT INTO sequence_rows SELECT i, i % 10, 'row ' || i || ' ' || replace(hex(zeroblob(40)), '0', 'x') FROM s;
+CREATE TABLE things (
+  g integer NOT NULL, id integer NOT NULL, n bigint, d DECIMAL_TEXT, r DOUBLE, t text, b boolean, j JSON, u uuid,
+  at timestamptz, day date, x BLOB, PRIMARY KEY (g, id)
+);

@@ -1,7 +1,7 @@
 """Raw SQL: /gateway/query and /query/sql (contract 3.5)."""
 
 import pytest
-from conftest import assert_error
+from conftest import KINDS, assert_error
 
 
 def test_select(sql_client):
@@ -9,7 +9,7 @@ def test_select(sql_client):
     assert body["message"] == "Query executed" and [row["id"] for row in body["data"]["rows"]] == [1, 2]
     meta = body["data"]["meta"]
     assert (
-        meta["returned_row_count"] == 2 and meta["statement_count"] == 1 and meta["backend"] in ("postgresql", "sqlite")
+        meta["returned_row_count"] == 2 and meta["statement_count"] == 1 and meta["backend"] == KINDS[sql_client.name]
     )
 
 
@@ -39,13 +39,13 @@ def test_several_statements_are_one_transaction(sql_client):
     sql_client.query("delete from items where item_id in (601, 602)")
 
 
-def test_several_statements_answer_with_all_their_results(sql_client):
+def test_several_statements_answer_with_all_their_results(script_client):
     text = (
         "select id from users where id <= 2 order by id; select 'é' as mark, null as blank;\n"
         "insert into items (item_id, sku) values (611, 'r1'), (612, 'r2'); select 3 as three where 1 = 0;"
         "update items set quantity = 3 where item_id in (611, 612)"
     )
-    reply = sql_client.query(text)
+    reply = script_client.query(text)
     assert reply.status_code == 200, reply.text
     data = reply.json()["data"]
     assert data["rows"] == []  # of the last statement that gives rows
@@ -57,51 +57,51 @@ def test_several_statements_answer_with_all_their_results(sql_client):
         {"rows": [], "rows_affected": 2, "returned_row_count": 0},
     ]
     assert data["meta"]["statement_count"] == 5 and data["meta"]["returned_row_count"] == 0
-    stripped = sql_client.query("select null as a; delete from items where item_id in (611, 612)", strip_nulls=True)
+    stripped = script_client.query("select null as a; delete from items where item_id in (611, 612)", strip_nulls=True)
     assert stripped.json()["data"]["rows"] == [{}] and stripped.json()["data"]["results"][1]["rows_affected"] == 2
 
 
-def test_results_of_statements_that_only_read(sql_client):
-    body = sql_client.query("select 1 as a; select 2 as a", {"X-Athena-Shape": "compact"}).json()
+def test_results_of_statements_that_only_read(script_client):
+    body = script_client.query("select 1 as a; select 2 as a", {"X-Athena-Shape": "compact"}).json()
     assert body["data"] == [{"a": 2}]
     assert [result.get("rows") for result in body["results"]] == [[{"a": 1}], None]
-    assert sql_client.query("select 1 as a; select 2 as a", {"X-Athena-Shape": "bare"}).json() == [{"a": 2}]
-    assert "results" not in sql_client.query("select 1 as a").json()["data"]
+    assert script_client.query("select 1 as a; select 2 as a", {"X-Athena-Shape": "bare"}).json() == [{"a": 2}]
+    assert "results" not in script_client.query("select 1 as a").json()["data"]
 
 
-def test_parameters_of_several_statements(sql_client):
-    data = sql_client.query("select $1 || 'x' as a; select $1 || 'y' as a", params=["p"]).json()["data"]
+def test_parameters_of_several_statements(script_client):
+    data = script_client.query("select $1 || 'x' as a; select $1 || 'y' as a", params=["p"]).json()["data"]
     assert data["results"][0]["rows"] == [{"a": "px"}] and data["rows"] == [{"a": "py"}]
 
 
-def test_results_that_are_kept_are_bounded(sql_client):
-    row = "repeat('x', 1000000)" if sql_client.is_postgres else "hex(zeroblob(500000))"
+def test_results_that_are_kept_are_bounded(script_client):
+    row = "repeat('x', 1000000)" if script_client.is_postgres else "hex(zeroblob(500000))"
     many = f"with recursive n(i) as (select 1 union all select i + 1 from n where i < 20) select i, {row} as t from n"
-    assert_error(sql_client.query(f"{many}; select 1"), 413, "result_too_large")
-    reply = sql_client.query(f"select 1 as one; {many}")  # the last one is streamed, whatever its size
+    assert_error(script_client.query(f"{many}; select 1"), 413, "result_too_large")
+    reply = script_client.query(f"select 1 as one; {many}")  # the last one is streamed, whatever its size
     assert len(reply.json()["data"]["rows"]) == 20 and reply.json()["data"]["results"][0]["rows"] == [{"one": 1}]
 
 
-def test_an_error_says_which_of_several_statements_it_was(sql_client):
+def test_an_error_says_which_of_several_statements_it_was(script_client):
     text = "select 1;\n\n  select 'é',\n    nope from users;\nselect 3"
-    body = assert_error(sql_client.query(text), 400, "undefined_column")
+    body = assert_error(script_client.query(text), 400, "undefined_column")
     details = body["details"]
     assert details["statement_index"] == "2" and details["line_start"] == "3"
     # SQLite does not say where a statement ends that it cannot compile.
-    where = "2/3 failed at lines 3-4" if sql_client.is_postgres else "2 failed at line 3"
+    where = "2/3 failed at lines 3-4" if script_client.is_postgres else "2 failed at line 3"
     assert body["error"].startswith(f"Statement {where}: ")
     assert (details["line"], details["line_column"]) == ("4", "5")
     assert text[int(details["position"]) - 1 :].startswith("nope")
 
 
-def test_an_error_while_a_statement_runs_says_which_it_was(sql_client):
-    sql_client.query("delete from items where item_id = 621")
+def test_an_error_while_a_statement_runs_says_which_it_was(script_client):
+    script_client.query("delete from items where item_id = 621")
     insert = "insert into items (item_id, sku)\nvalues (621, 'e1');\n"
-    body = assert_error(sql_client.query(insert + "-- again\n" + insert + "select 1"), 409, "unique_violation")
+    body = assert_error(script_client.query(insert + "-- again\n" + insert + "select 1"), 409, "unique_violation")
     details = body["details"]
     assert details["statement_index"] == "2" and details["line_start"] == "3" and details["line_end"] == "5"
-    assert sql_client.query("select 1 as n from items where item_id = 621").json()["data"]["rows"] == []
-    single = assert_error(sql_client.query("select\n  nope from users"), 400, "undefined_column")
+    assert script_client.query("select 1 as n from items where item_id = 621").json()["data"]["rows"] == []
+    single = assert_error(script_client.query("select\n  nope from users"), 400, "undefined_column")
     assert "statement_index" not in single["details"] and not single["error"].startswith("Statement")
     assert (single["details"]["line"], single["details"]["line_column"]) == ("2", "3")
 
@@ -192,7 +192,7 @@ def test_ddl_is_seen_at_once(sql_client):
 
 
 def test_query_sql(sql_client):
-    driver = "postgresql" if sql_client.is_postgres else "sqlite"
+    driver = KINDS[sql_client.name]
     reply = sql_client.send(
         "POST", "/query/sql", {"query": "select count(*) as n from users", "driver": driver, "db_name": "whatever"}
     )

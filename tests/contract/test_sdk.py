@@ -24,26 +24,25 @@ def tour(*arguments):
 
 
 @pytest.fixture(scope="module")
-def gateway(request, postgres_uri, tmp_path_factory):
+def gateway(request, postgres_uri, d1_uri, tmp_path_factory):
     if request.config.getoption("--url"):
         pytest.fail("this compares a gateway with the databases behind it, and starts its own")
     directory = tmp_path_factory.mktemp("sdk")
     database = directory / "lite.db"
     sqlite3.connect(database).close()
-    server = start_athena(request.config.getoption("--binary"), directory, config_text(postgres_uri, database))
-    server.postgres_uri, server.sqlite_path = postgres_uri, str(database)
+    config = config_text(postgres_uri, database, d1=d1_uri)
+    server = start_athena(request.config.getoption("--binary"), directory, config)
+    server.targets = {"pg": ("postgresql", postgres_uri), "lite": ("sqlite", str(database)), "d1": ("d1", d1_uri)}
     yield server
     stop_athena(server)
 
 
 def direct(gateway, client):
-    if client == "pg":
-        return tour("postgresql", gateway.postgres_uri)
-    return tour("sqlite", gateway.sqlite_path)
+    return tour(*gateway.targets[client])
 
 
 @pytest.mark.parametrize("shape", ["documented", "compact", "bare"])
-@pytest.mark.parametrize("client", ["pg", "lite"])
+@pytest.mark.parametrize("client", ["pg", "lite", "d1"])
 def test_both_ways_say_the_same(gateway, client, shape):
     expected = direct(gateway, client)
     answers = tour("gateway", gateway.url, client, shape)
@@ -57,7 +56,7 @@ def test_both_ways_say_the_same(gateway, client, shape):
     assert len(answers) > 30 and answers[-1] == "healthy 1"
 
 
-@pytest.mark.parametrize("client", ["pg", "lite"])
+@pytest.mark.parametrize("client", ["pg", "lite", "d1"])
 def test_the_answers_are_right(gateway, client):
     lines = direct(gateway, client)
     stored = '[{"id":2,"label":"Bob","doc":{"k":[1, 2],"s":"x"}},{"id":3,"label":null,"doc":null}]'

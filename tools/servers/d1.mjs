@@ -12,7 +12,7 @@ const server = new Miniflare({
   modules: true,
   script: readFileSync(worker, "utf8"),
   compatibilityDate: "2026-04-01",
-  d1Databases: { DB: "athena-test", OTHER: "athena-other" },
+  d1Databases: { DB: "athena-test", OTHER: "athena-other", CONTRACT: "athena-contract" },
   d1Persist: persist,
   bindings: { AUTH_TOKEN: "athena-test-token" },
 });

@@ -29,11 +29,11 @@ constexpr Capabilities kPostgres{.raw_sql = true,
                                  .estimates = true};
 
 constexpr BackendKind kKinds[] = {
-    {"postgresql", kPostgresAliases, kPostgres, &postgres::share, &postgres::open},
-    {"sqlite", kSqliteAliases, sqlite::kCapabilities, &sqlite::share, &sqlite::open},
-    {"d1", kD1Aliases, d1::kCapabilities, &d1::share, &d1::open},
-    {"scylla", kScyllaAliases, scylla::kCapabilities, &scylla::share, &scylla::open},
-    {"supabase", kSupabaseAliases, supabase::kCapabilities, &supabase::share, &supabase::open},
+    {"postgresql", kPostgresAliases, kPostgres, query::Language::postgres, &postgres::share, &postgres::open},
+    {"sqlite", kSqliteAliases, sqlite::kCapabilities, query::Language::sqlite, &sqlite::share, &sqlite::open},
+    {"d1", kD1Aliases, d1::kCapabilities, query::Language::sqlite, &d1::share, &d1::open},
+    {"scylla", kScyllaAliases, scylla::kCapabilities, query::Language::cql, &scylla::share, &scylla::open},
+    {"supabase", kSupabaseAliases, supabase::kCapabilities, query::Language::rest, &supabase::share, &supabase::open},
 };
 
 bool can_write(StatementKind kind) noexcept {

@@ -40,6 +40,7 @@ const driver::BackendKind* find_slow_kind(std::string_view) noexcept {
       .name = "slow",
       .aliases = {},
       .can = {},
+      .language = {},
       .share = [](const driver::Target&) -> std::shared_ptr<driver::SharedState> {
         return std::make_shared<SlowState>();
       },

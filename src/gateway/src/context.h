@@ -42,6 +42,7 @@ struct RequestContext {
   std::shared_ptr<BackendSlot> slot;          ///< the client's database on this loop; null for routes without one
   DirectTarget direct = DirectTarget::none;   ///< the caller names the database itself
   std::string_view direct_uri;                ///< of a PostgreSQL so named
+  driver::ReadSession session;                ///< of a database with replicas, as the caller's headers say
   std::optional<std::string> client_in_body;  ///< the client's name, if the body may say it and the headers do not
   std::string request_id;
   TimePoint deadline;
@@ -61,7 +62,7 @@ struct RequestContext {
   driver::Backend& backend() noexcept { return *slot->backend; }
   const Client& client() const noexcept { return *slot->client; }
   driver::Call call(bool read_only = false) {
-    return {deadline, &exchange.cancellation(), {settings().camel_to_snake}, read_only};
+    return {deadline, &exchange.cancellation(), {settings().camel_to_snake}, read_only, false, &session};
   }
   void stage_done(Stage stage) noexcept { stage_ends[static_cast<std::size_t>(stage)] = Clock::now(); }
 };

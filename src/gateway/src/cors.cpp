@@ -8,11 +8,12 @@ namespace {
 constexpr std::string_view kAllowedHeaders =
     "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, Prefer, Range, apikey, "
     "x-api-key, "
-    "X-Athena-Client, X-Athena-Key, X-Athena-Sdk, X-Athena-Shape, X-Athena-Timeout-Ms, X-Backend-Type, X-Company-Id, "
+    "X-Athena-Client, X-Athena-D1-Bookmark, X-Athena-D1-Session-Mode, X-Athena-Key, X-Athena-Sdk, X-Athena-Shape, "
+    "X-Athena-Timeout-Ms, X-Backend-Type, X-Company-Id, "
     "X-JDBC-URL, X-Organization-Id, X-Publish-Event, X-Request-Id, X-Strip-Nulls, X-User-Id, x-pg-uri, x-supabase-key, "
     "x-supabase-url";
 constexpr std::string_view kExposedHeaders =
-    "Content-Range, Deprecation, ETag, Retry-After, Server-Timing, X-Athena-Cache, X-Request-Id";
+    "Content-Range, Deprecation, ETag, Retry-After, Server-Timing, X-Athena-Cache, X-Athena-D1-Bookmark, X-Request-Id";
 
 /// The origin to allow, or empty.
 std::string_view allowed_origin(const http::RequestHead& head, const Settings& settings) {

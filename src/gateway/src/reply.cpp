@@ -86,6 +86,7 @@ void write_error(http::Exchange& exchange, const Error& error, std::string_view 
 void add_common_headers(RequestContext& context) {
   http::Exchange& exchange = context.exchange;
   exchange.add_header("X-Request-Id", context.request_id);
+  if (!context.session.reached.empty()) exchange.add_header("X-Athena-D1-Bookmark", context.session.reached);
   if (!is_preflight(context.head())) add_cors_headers(exchange, context.settings());
   if (!context.settings().server_timing) return;
   context.stage_done(Stage::reply);

@@ -10,6 +10,7 @@
 #include "direct_target.h"
 #include "endpoint.h"
 #include "reply.h"
+#include "request_headers.h"
 
 namespace athena::gateway {
 namespace {
@@ -24,20 +25,6 @@ Result<TimePoint> read_deadline(const http::RequestHead& head, const Settings& s
     limit = std::min(limit, milliseconds(static_cast<std::int64_t>(std::min<std::uint64_t>(*wanted, 86'400'000))));
   }
   return received + limit;
-}
-
-/// The one value of a header that must not be given twice with different values.
-Result<std::optional<std::string_view>> single_header(const http::RequestHead& head, std::string_view name) {
-  std::optional<std::string_view> found;
-  for (const http::HeaderView& header : head.headers) {
-    if (!text::iequals(header.name, name)) continue;
-    const std::string_view value = text::trim(header.value);
-    if (found && !text::iequals(*found, value)) {
-      return fail(Code::invalid_request, std::string(name) + " is given twice, with different values");
-    }
-    found = value;
-  }
-  return found;
 }
 
 bool takes_body(const Endpoint& endpoint) noexcept {
@@ -199,7 +186,7 @@ Result<> Serve::use_client(RequestContext& context, const std::shared_ptr<const 
     return fail(Error(Code::client_frozen, "Client '" + client->settings.name + "' is frozen"));
   }
   context.slot = backends_.get(client);
-  return {};
+  return read_session(context);
 }
 
 /// To look up a name costs time and tells about the network: it is not done for whom no key lets in.

@@ -213,6 +213,47 @@ TEST_F(ServeWriteTest, a_delete_of_nothing_is_an_error_only_if_strict) {
                Code::nothing_matched);
 }
 
+TEST_F(ServeWriteTest, an_update_of_nothing_is_an_error_only_if_strict) {
+  constexpr const char* kBody = R"({"table_name":"users","set":{"name":"x"},"resource_id":1})";
+  database().answer(rows_of({"id"}, {}));
+  EXPECT_EQ(send(post, "/gateway/update", kBody)->status(), 200);
+  EXPECT_FALSE(std::get<query::Update>(database().statements.back()).must_exist);
+  database().answer(rows_of({"id"}, {}));
+  expect_error(*send(post, "/gateway/update", kBody, {{"Prefer", "handling=strict"}}), Code::nothing_matched);
+  EXPECT_TRUE(std::get<query::Update>(database().statements.back()).must_exist);
+}
+
+// Sessions of databases with replicas.
+
+TEST_F(ServeTest, a_bookmark_goes_with_the_statement_and_another_one_back) {
+  testing::FakeResult rows = rows_of({"id"}, {driver::Cell::integer(1)});
+  rows.bookmark = "later";
+  database().answer(std::move(rows));
+  const Exchange reply = fetch(R"({"table_name":"users"})",
+                               {{"X-Athena-D1-Session-Mode", "first-primary"}, {"x-athena-d1-bookmark", " earlier "}});
+  EXPECT_EQ(reply->header("X-Athena-D1-Bookmark"), "later");
+  ASSERT_EQ(database().sessions.size(), 1U);
+  EXPECT_EQ(database().sessions[0].mode, "first-primary");
+  EXPECT_EQ(database().sessions[0].bookmark, "earlier");
+  EXPECT_EQ(database().sessions[0].reached, "");
+}
+
+TEST_F(ServeTest, a_failure_has_a_bookmark_too) {
+  testing::FakeResult failed = testing::refusal(Code::unique_violation);
+  failed.bookmark = "later";
+  database().answer(std::move(failed));
+  const Exchange reply = fetch();
+  expect_error(*reply, Code::unique_violation);
+  EXPECT_EQ(reply->header("X-Athena-D1-Bookmark"), "later");
+}
+
+TEST_F(ServeTest, an_unknown_session_mode_is_refused_before_the_database_is_asked) {
+  expect_error(*fetch(R"({"table_name":"users"})", {{"X-Athena-D1-Session-Mode", "last"}}), Code::invalid_value);
+  const Headers twice = {{"X-Athena-D1-Bookmark", "a"}, {"X-Athena-D1-Bookmark", "b"}};
+  expect_error(*fetch(R"({"table_name":"users"})", twice), Code::invalid_request);
+  EXPECT_TRUE(database().statements.empty());
+}
+
 // The schema.
 
 TEST_F(ServeWriteTest, tables_and_columns_are_listed) {

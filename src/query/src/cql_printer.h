@@ -85,7 +85,7 @@ class CqlPrinter {
   Result<> append_insert(const Grid& grid, std::size_t row, bool default_to_null);
   Result<> check_row_key(const Grid& grid, std::size_t row) const;
   Result<> check_conflict(const Conflict& conflict, const Grid& grid, std::size_t rows) const;
-  Result<> append_conditions(const Restrictions& restrictions, const KeyUse& use);
+  Result<> append_conditions(const Restrictions& restrictions, const KeyUse& use, bool must_exist);
   std::string key_names(std::size_t from, std::size_t to) const;
   /// Of a write: which columns the answer has. `written`: those whose values are known.
   Result<> find_returned(const std::vector<Output>& returning, const std::vector<const ColumnDef*>& written);

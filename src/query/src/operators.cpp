@@ -87,6 +87,34 @@ static_assert(rows_are_in_order(), "operator_row() indexes by the enumerator");
 
 }  // namespace
 
+std::string_view spelling(const OpRow& row, Language language) noexcept {
+  switch (language) {
+    case Language::postgres:
+      return row.postgres;
+    case Language::sqlite:
+      return row.sqlite;
+    case Language::cql:
+      return row.cql;
+    case Language::rest:
+      return row.rest;
+  }
+  return {};
+}
+
+Error unsupported_operator(const OpRow& row, Language language, std::string_view backend) {
+  std::string hint = "Operators that work here: ";
+  for (const OpRow& other : kRows) {
+    if (spelling(other, language).empty()) continue;
+    if (!hint.ends_with(' ')) hint += ", ";
+    hint += other.name;
+  }
+  return Error(Code::unsupported_operator,
+               "The operator '" + std::string(row.name) + "' cannot be expressed on " + std::string(backend),
+               std::move(hint))
+      .with("operator", std::string(row.name))
+      .with("backend", std::string(backend));
+}
+
 std::span<const OpRow> operator_rows() noexcept {
   return kRows;
 }

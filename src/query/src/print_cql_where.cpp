@@ -40,16 +40,6 @@ std::unexpected<Error> no_negation() {
   return unsupported("not", "CQL has no NOT: a negated condition cannot be expressed on scylla",
                      "Ask for what should match instead: eq, in, or a range");
 }
-std::unexpected<Error> unknown_to_cql(const OpRow& row) {
-  std::string hint = "Operators that work here: ";
-  for (const OpRow& other : operator_rows()) {
-    if (other.cql.empty()) continue;
-    if (!hint.ends_with(' ')) hint += ", ";
-    hint += other.name;
-  }
-  return unsupported(row.name, "The operator '" + std::string(row.name) + "' cannot be expressed on scylla",
-                     std::move(hint));
-}
 
 bool is_map(const ColumnDef& column) noexcept {
   return column.type_name.starts_with("map<") || column.type_name.starts_with("frozen<map<");
@@ -171,7 +161,7 @@ Result<> CqlPrinter::collect(const Predicate& predicate, Restrictions& into) {
   const OpRow& row = operator_row(predicate.op);
   if (predicate.negated) return no_negation();
   ATHENA_TRY_VOID(check_operands(predicate));
-  if (row.cql.empty()) return unknown_to_cql(row);
+  if (row.cql.empty()) return fail(unsupported_operator(row, Language::cql, "scylla"));
   Restriction restriction{column, predicate};
   auto& operands = restriction.predicate.operands;
   if (predicate.op == Op::in && is_key(*column)) std::erase_if(operands, is_null);  // no key is null

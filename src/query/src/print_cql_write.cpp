@@ -201,7 +201,7 @@ Result<CqlPrinted> CqlPrinter::print(const Insert& insert) {
 }
 
 /// Conditions beside the key of one row: the database looks and writes in one step.
-Result<> CqlPrinter::append_conditions(const Restrictions& restrictions, const KeyUse& use) {
+Result<> CqlPrinter::append_conditions(const Restrictions& restrictions, const KeyUse& use, bool must_exist) {
   bool first = true;
   for (const Restriction& restriction : restrictions) {
     if (restriction.used) continue;
@@ -219,6 +219,14 @@ Result<> CqlPrinter::append_conditions(const Restrictions& restrictions, const K
     cql() += first ? " IF " : " AND ";
     first = false;
     ATHENA_TRY_VOID(append_restriction(restriction));
+  }
+  if (first && must_exist) {
+    if (!use.one_row) {
+      return unsupported("On scylla it is not known whether rows that are deleted together were there",
+                         "Name one row by its key, or leave 'handling=strict' out");
+    }
+    cql() += " IF EXISTS";
+    first = false;
   }
   out_.is_conditional = !first;
   out_.is_idempotent = first;
@@ -272,7 +280,7 @@ Result<CqlPrinted> CqlPrinter::print(const Update& update) {
     note_written(*column);
   }
   ATHENA_TRY_VOID(append_where(restrictions, true));
-  ATHENA_TRY_VOID(append_conditions(restrictions, use));
+  ATHENA_TRY_VOID(append_conditions(restrictions, use, update.must_exist));
   out_.is_keyed = true;
   finish_statement(true);
   return finish();
@@ -299,7 +307,7 @@ Result<CqlPrinted> CqlPrinter::print(const Delete& del) {
   cql() += "DELETE FROM ";
   append_table();
   ATHENA_TRY_VOID(append_where(restrictions, true));
-  ATHENA_TRY_VOID(append_conditions(restrictions, use));
+  ATHENA_TRY_VOID(append_conditions(restrictions, use, del.must_exist));
   out_.is_keyed = use.one_row;
   finish_statement(use.one_row);
   return finish();

@@ -9,8 +9,6 @@
 namespace athena::query {
 namespace {
 
-constexpr std::string_view kBackend = "supabase";
-
 bool is_null(const Scalar& value) noexcept {
   return std::holds_alternative<std::monostate>(value);
 }
@@ -211,12 +209,7 @@ Result<RestPrinter::Tests> RestPrinter::list_tests(const Predicate& predicate, c
 
 Result<RestPrinter::Test> RestPrinter::test_of(const Predicate& predicate, const Field& column) const {
   const OpRow& row = operator_row(predicate.op);
-  if (row.rest.empty()) {
-    return fail(Error(Code::unsupported_operator,
-                      "The operator '" + std::string(row.name) + "' cannot be expressed on " + std::string(kBackend))
-                    .with("operator", std::string(row.name))
-                    .with("backend", std::string(kBackend)));
-  }
+  if (row.rest.empty()) return fail(unsupported_operator(row, Language::rest, "supabase"));
   const Scalar& operand = predicate.operands.front();
   if (row.form == Form::text || row.form == Form::pattern || row.form == Form::prefix) return pattern_test(predicate);
   Test test;

@@ -138,9 +138,11 @@ Result<Param> integer_param(const Scalar& value, const ValueType& type, Use use)
   const auto* text = std::get_if<std::string>(&value);
   const auto* number = std::get_if<Number>(&value);
   if (!text && !number) return not_a("an integer", value, type);
-  const std::string_view digits = text::trim(text ? std::string_view(*text) : std::string_view(number->digits));
+  std::string_view digits = text::trim(text ? std::string_view(*text) : std::string_view(number->digits));
+  if (digits.starts_with('+') && is_integer(digits.substr(1)) && digits[1] != '-') digits.remove_prefix(1);
   if (is_integer(digits)) {
-    if (text::parse_i64(digits)) return Param{ParamKind::integer, std::string(digits)};
+    // Without leading zeros, which JSON lists do not have.
+    if (const auto integer = text::parse_i64(digits)) return Param{ParamKind::integer, std::to_string(*integer)};
     return fail(Error(Code::value_out_of_range, quoted(digits) + " is out of range for column " + quoted(type.column))
                     .with("column", std::string(type.column)));
   }
@@ -149,12 +151,47 @@ Result<Param> integer_param(const Scalar& value, const ValueType& type, Use use)
   return not_a("an integer", value, type);
 }
 
+/// A decimal as PostgreSQL would keep it, and as JSON writes it: neither plus sign nor exponent, digits on both sides
+/// of the point. Beyond kMostZeros the exponent stays.
+std::string plain_decimal(std::string_view text) {
+  constexpr std::int64_t kMostZeros = 1'000;
+  const bool is_negative = text.starts_with('-');
+  if (is_negative || text.starts_with('+')) text.remove_prefix(1);
+  const std::size_t e = std::min(text.find_first_of("eE"), text.size());
+  std::string_view power = text.substr(std::min(e + 1, text.size()));
+  if (power.starts_with('+')) power.remove_prefix(1);
+  const std::int64_t exponent = power.empty() ? 0 : text::parse_i64(power).value_or(kMostZeros + 1);
+  const std::string_view mantissa = text.substr(0, e);
+  const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
+  std::string digits(mantissa.substr(0, point)), fraction(mantissa.substr(std::min(point + 1, mantissa.size())));
+  std::string tail;
+  if (std::abs(exponent) > kMostZeros) {
+    tail = "e" + std::string(power);
+  } else if (exponent > 0) {
+    const auto shift = static_cast<std::size_t>(exponent);
+    if (fraction.size() < shift) fraction.resize(shift, '0');
+    digits += fraction.substr(0, shift);
+    fraction.erase(0, shift);
+  } else {
+    const auto shift = static_cast<std::size_t>(-exponent);
+    if (digits.size() < shift) digits.insert(0, shift - digits.size(), '0');
+    fraction.insert(0, digits.substr(digits.size() - shift));
+    digits.resize(digits.size() - shift);
+  }
+  digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size()));
+  if (digits.empty()) digits = "0";
+  if (!fraction.empty()) digits += '.' + fraction;
+  const bool is_zero = digits.find_first_of("123456789") == std::string::npos;
+  return (is_negative && !is_zero ? "-" : "") + digits + tail;
+}
+
 Result<Param> number_param(const Scalar& value, const ValueType& type) {
   const bool scalar = std::holds_alternative<Number>(value) || std::holds_alternative<std::string>(value);
   std::string digits = scalar ? std::string(text::trim(to_text(value))) : std::string();
   if (!is_decimal(digits)) return not_a("a number", value, type);
   // Decimals stay digits: where they are kept as text nothing is rounded, elsewhere the column's affinity reads them.
-  return Param{type.type == TypeClass::decimal ? ParamKind::text : ParamKind::real, std::move(digits)};
+  if (type.type == TypeClass::decimal) return Param{ParamKind::text, plain_decimal(digits)};
+  return Param{ParamKind::real, std::move(digits)};
 }
 
 Result<Param> boolean_param(const Scalar& value, const ValueType& type) {

@@ -106,19 +106,10 @@ Result<> Printer::append_list_predicate(const Predicate& predicate, const Expres
 }
 
 Result<std::string_view> Printer::spelling(const OpRow& row) const {
-  const std::string_view text = is_postgres() ? row.postgres : row.sqlite;
+  const Language language = is_postgres() ? Language::postgres : Language::sqlite;
+  const std::string_view text = query::spelling(row, language);
   if (!text.empty()) return text;
-  std::string hint = "Operators that work here: ";
-  for (const OpRow& other : operator_rows()) {
-    if ((is_postgres() ? other.postgres : other.sqlite).empty()) continue;
-    if (!hint.ends_with(' ')) hint += ", ";
-    hint += other.name;
-  }
-  const std::string backend(to_string(options_.flavor));
-  return fail(Error(Code::unsupported_operator,
-                    "The operator '" + std::string(row.name) + "' cannot be expressed on " + backend, std::move(hint))
-                  .with("operator", std::string(row.name))
-                  .with("backend", backend));
+  return fail(unsupported_operator(row, language, to_string(options_.flavor)));
 }
 
 Result<std::string_view> Printer::word_of(const Predicate& predicate, const Expression& column) const {

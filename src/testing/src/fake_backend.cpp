@@ -77,11 +77,13 @@ class FakeBackend : public driver::Backend {
  private:
   Result<std::unique_ptr<driver::RowStream>> answer(driver::Call call) {
     database_->calls.push_back(call);
+    if (call.session) database_->sessions.push_back(*call.session);
     FakeResult result;
     if (!database_->answers.empty()) {
       result = std::move(database_->answers.front());
       database_->answers.pop_front();
     }
+    if (call.session) call.session->reached = result.bookmark;
     if (result.refused) return fail(*result.refused);
     return std::make_unique<FakeStream>(std::move(result), database_);
   }
@@ -97,7 +99,8 @@ std::unique_ptr<driver::Backend> open(driver::Target, std::shared_ptr<driver::Sh
   return std::make_unique<FakeBackend>(std::static_pointer_cast<FakeDatabase>(std::move(shared)));
 }
 
-constexpr driver::BackendKind kFake{.name = "fake", .aliases = {}, .can = {}, .share = share, .open = open};
+constexpr driver::BackendKind kFake{
+    .name = "fake", .aliases = {}, .can = {.sessions = true}, .language = {}, .share = share, .open = open};
 
 }  // namespace
 

@@ -25,12 +25,19 @@ athena::Result<> run(AthenaClientBuilder builder, bool is_cql) {
   return {};
 }
 
-int main(int, char** arguments) {
+athena::Result<> prepare(AthenaClientBuilder builder, std::string_view text) {
+  ATHENA_TRY(const AthenaClient client, builder.build());
+  ATHENA_TRY_VOID(client.execute_cql(text));
+  return {};
+}
+
+/// With a second argument that text of CQL is run, and nothing else: a keyspace to work in.
+int main(int count, char** arguments) {
   const std::string url = arguments[1];
   AthenaClientBuilder builder;
   builder.url(url).max_connections(4).health_tracking(true);
   if (url.starts_with("sqlite:")) builder.create_if_missing();
-  const auto done = run(builder, url.starts_with("scylla:"));
+  const auto done = count > 2 ? prepare(builder, arguments[2]) : run(builder, url.starts_with("scylla:"));
   if (!done) std::cerr << done.error().error << '\n';
   return done ? 0 : 1;
 }

@@ -78,8 +78,10 @@ TEST_F(D1, carries_mode_and_bookmark_there_and_back) {
   ASSERT_TRUE(query(ids(), with));
   EXPECT_THAT(proxy_.bodies()[0], HasSubstr(R"("sessionMode":"first-unconstrained","bookmark":"b-1")"));
   EXPECT_EQ(session.reached, "header");
+  EXPECT_EQ(session.bookmark, "b-1");
   proxy_.will(ScriptedProxy::answer(200, kOne));
   ASSERT_TRUE(query(ids(), with));
+  EXPECT_THAT(proxy_.bodies()[1], HasSubstr(R"("bookmark":"header")")) << "what a request got to, it goes on from";
   EXPECT_EQ(session.reached, "b-9");
   proxy_.will(
       ScriptedProxy::answer(400, R"({"message":"D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT"})",

@@ -75,11 +75,15 @@ Async<ProxyClient::Reply> ProxyClient::send_until_answered(Outgoing outgoing, Ca
   ATHENA_CO_TRY(const Budget::Place place, co_await take_place(call));
   const ReadSession* session = call.session;
   const bool has_mode = session && !text::trim(session->mode).empty();
+  // A caller's second statement (a count, then the rows) reads nothing older than the first did.
+  const std::string_view bookmark = !session                   ? std::string_view()
+                                    : session->reached.empty() ? session->bookmark
+                                                               : session->reached;
   const std::string body = request_body({.sql = outgoing.sql,
                                          .params = outgoing.params,
                                          .binding = target_.binding,
                                          .session_mode = text::trim(has_mode ? session->mode : target_.session_mode),
-                                         .bookmark = session ? text::trim(session->bookmark) : std::string_view()});
+                                         .bookmark = text::trim(bookmark)});
   Retry retry(call.deadline, kRetries);
   retries_.earn();
   while (true) {

@@ -88,11 +88,13 @@ inline std::string environment(const char* name) {
 /// One loop and one backend on it. run() drives the loop on the test's own thread.
 class LiveDatabase {
  public:
-  explicit LiveDatabase(const std::string& uri, PoolConfig pool = {}, std::string_view database = {}) {
+  explicit LiveDatabase(const std::string& uri, PoolConfig pool = {}, std::string_view database = {},
+                        SecretSource secret = {}) {
     auto target = parse_uri(uri);
     if (!target)
       throw std::runtime_error("set ATHENA_TEST_POSTGRES and ATHENA_TEST_PGBOUNCER: " + target.error().error);
     target->pool = pool;
+    target->secret = std::move(secret);
     if (!database.empty()) target->database = database;
     shared = share(*target);
     backend = open(*target, shared, Runtime{loop, counter});

@@ -131,6 +131,17 @@ TEST_F(Script, in_a_schema_finds_its_tables_there_and_nobody_else_does) {
   }
 }
 
+TEST_F(Script, in_a_schema_may_be_what_runs_in_no_transaction) {
+  const auto vacuumed = run("VACUUM script_notes", "Script's");
+  ASSERT_TRUE(vacuumed) << vacuumed.error().error;
+  ASSERT_TRUE(run("CREATE INDEX CONCURRENTLY script_index ON script_notes (body)", "Script's"));
+  EXPECT_THAT(database.sql("SELECT schemaname FROM pg_indexes WHERE indexname = 'script_index'")->at(0, 0),
+              Optional(std::string("Script's")));
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_THAT(database.sql("SELECT body FROM script_notes")->at(0, 0), Optional(std::string("public")));
+  }
+}
+
 TEST_F(Script, in_a_schema_that_is_not_there_runs_nothing) {
   for (const char* schema : {"nowhere", "script's", "public, pg_temp", "Script's\"; DROP TABLE script_notes; --"}) {
     const auto told = run("DELETE FROM script_notes", schema);

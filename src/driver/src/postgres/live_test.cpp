@@ -28,6 +28,24 @@ class Postgres : public testing::Test {
 
 // Errors first.
 
+TEST(PostgresSecret, is_asked_for_when_a_connection_opens_and_stands_in_no_error) {
+  int asked = 0;
+  {
+    LiveDatabase database(environment("ATHENA_TEST_POSTGRES"), {.max_connections = 2, .min_connections = 1}, {},
+                          [&asked]() -> Result<std::string> { return "password " + std::to_string(++asked); });
+    EXPECT_TRUE(database.sql("SELECT 1"));
+    EXPECT_GE(asked, 1);
+  }
+  LiveDatabase without(environment("ATHENA_TEST_POSTGRES"), {}, {}, []() -> Result<std::string> {
+    return fail(Code::configuration_error, "the variable SECRET_NAME is not set");
+  });
+  const auto answer = without.sql("SELECT 1");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::connection_error);
+  EXPECT_EQ(answer.error().error, "The password of this client is not to be had");
+  EXPECT_EQ(answer.error().error.find("SECRET_NAME"), std::string::npos);
+}
+
 TEST_F(Postgres, an_unknown_table_is_answered_after_one_look_at_a_newer_schema) {
   database.run(database.loop.sleep(milliseconds(500)));  // until the listener's own look is over
   const std::uint64_t loads = database.counter.count(Event::Kind::schema_loaded);

@@ -21,7 +21,8 @@ constexpr std::string_view kForgetInTransaction =
 /// Sets the path only if there is such a schema; says so by giving a row.
 constexpr std::string_view kSetSchema =
     "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', $1::text, "
-    "NULLIF(pg_catalog.current_setting('search_path'), '')), true) FROM pg_catalog.pg_namespace WHERE nspname = $2";
+    "NULLIF(pg_catalog.current_setting('search_path'), '')), $3::pg_catalog.bool) FROM pg_catalog.pg_namespace WHERE "
+    "nspname = $2";
 
 bool has_kind(const SqlFacts& facts, StatementKind kind) {
   return std::ranges::find(facts.statements, kind) != facts.statements.end();
@@ -49,11 +50,14 @@ std::vector<query::Param> to_params(const std::vector<query::Scalar>& scalars) {
   return params;
 }
 
-Async<> use_schema(Lease& lease, std::string name) {
+/// `for_transaction`: until its end; else until the connection is reset.
+Async<> use_schema(Lease& lease, std::string name, bool for_transaction) {
   std::string quoted;
   query::append_identifier(quoted, name);
   bool exists = false;
-  const std::vector<query::Param> params = {{query::ParamKind::text, quoted}, {query::ParamKind::text, name}};
+  const std::vector<query::Param> params = {{query::ParamKind::text, quoted},
+                                            {query::ParamKind::text, name},
+                                            {query::ParamKind::boolean, for_transaction ? "true" : "false"}};
   ATHENA_CO_TRY_VOID(co_await lease.query(kSetSchema, params, [&exists](auto) { exists = true; }));
   if (exists) co_return Result<>();
   co_return fail(Error(Code::undefined_object, "Schema '" + name + "' does not exist").with("schema", name));
@@ -138,12 +142,12 @@ Async<std::unique_ptr<RowStream>> run_native(Lease lease, Native native, NativeR
   ATHENA_CO_TRY(const std::vector<std::string_view> statements, split_statements(native.text));
   if (statements.empty()) co_return fail(Code::invalid_request, "The query is empty");
   const bool is_pooled = lease.connection().is_pooled();
-  const bool in_transaction = statements.size() > 1 || run.read_only || !native.schema_name.empty() || is_pooled;
+  const bool in_transaction = statements.size() > 1 || run.read_only || is_pooled;
   lease.mark_dirty();
   if (in_transaction) ATHENA_CO_TRY_VOID(co_await lease.run(run.read_only ? "BEGIN READ ONLY" : "BEGIN"));
   // A read-only transaction can be made to write until it has its first snapshot: it gets one.
   if (run.read_only) ATHENA_CO_TRY_VOID(co_await lease.run("SELECT"));
-  if (!native.schema_name.empty()) ATHENA_CO_TRY_VOID(co_await use_schema(lease, native.schema_name));
+  if (!native.schema_name.empty()) ATHENA_CO_TRY_VOID(co_await use_schema(lease, native.schema_name, in_transaction));
 
   const std::vector<query::Param> params = to_params(native.params);
   ExclusiveStream::Options options;

@@ -16,9 +16,8 @@ struct NativeRun {
 };
 
 /// Runs a caller's SQL on a connection that is reset afterwards. A single statement runs as it is (some kinds cannot
-/// run in a transaction block); with a schema, read-only or behind a pooler, and if there are several, in one
-/// transaction. Errors: unsupported_statement for transaction control and copying; undefined_object for an unknown
-/// schema.
+/// run in a transaction block); read-only or behind a pooler, and if there are several, it is one transaction. Errors:
+/// unsupported_statement for transaction control and copying; undefined_object for an unknown schema.
 Async<std::unique_ptr<RowStream>> run_native(Lease lease, Native native, NativeRun run);
 
 }  // namespace athena::driver::postgres

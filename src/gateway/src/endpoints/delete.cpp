@@ -1,25 +1,9 @@
-#include <athena/base/text.h>
-
 #include "endpoints/routes.h"
 #include "endpoints/write_reply.h"
 #include "reply.h"
 #include "services.h"
 
 namespace athena::gateway {
-namespace {
-
-/// `Prefer: handling=strict` among what the header lists.
-bool is_strict(const http::RequestHead& head) {
-  const auto prefer = head.find("Prefer");
-  if (!prefer) return false;
-  for (const std::string_view preference : text::split(*prefer, ',')) {
-    if (text::iequals(text::trim(preference), "handling=strict")) return true;
-  }
-  return false;
-}
-
-}  // namespace
-
 Result<> read_delete_body(RequestContext& context) {
   ATHENA_TRY_VOID(check_audit_headers(context));
   ATHENA_TRY(auto request, query::read_delete(context.document->root(), context.settings().read));
@@ -30,6 +14,7 @@ Result<> read_delete_body(RequestContext& context) {
       mapped != context.settings().id_columns.end()) {
     request.del.id_column = mapped->second;
   }
+  request.del.must_exist = is_strict(context.head());
   context.intent = std::move(request);
   return {};
 }
@@ -40,11 +25,7 @@ Async<> run_delete(RequestContext& context, Services&) {
   if (request.del.resource_id) reply.resource_id = to_json(*request.del.resource_id);
   ATHENA_CO_TRY(auto stream, co_await context.backend().execute(std::move(request.del), context.call()));
   ATHENA_CO_TRY_VOID(co_await answer_write(context, *stream, std::move(reply), {}, 0));
-  if (stream->affected() == 0 && is_strict(context.head())) {
-    co_return fail(
-        Error(Code::nothing_matched, "No row of '" + context.table + "' matches").with("table", context.table));
-  }
-  co_return Result<>{};
+  co_return check_matched(context, *stream);
 }
 
 }  // namespace athena::gateway

@@ -1,4 +1,5 @@
 #include "endpoints/routes.h"
+#include "endpoints/write_reply.h"
 #include "reply.h"
 #include "services.h"
 #include "transform/grouped_reply.h"
@@ -14,6 +15,7 @@ Result<> read_update_body(RequestContext& context) {
       mapped != context.settings().id_columns.end()) {
     update.update.id_column = mapped->second;
   }
+  update.update.must_exist = is_strict(context.head());
   context.intent = std::move(update);
   return {};
 }
@@ -31,6 +33,7 @@ Async<> run_update(RequestContext& context, Services&) {
   } else {
     ATHENA_CO_TRY_VOID(co_await reply.append(*stream, UINT64_MAX));
   }
+  ATHENA_CO_TRY_VOID(check_matched(context, *stream));
   reply.end_rows();
   if (grouper && reply.member("post_processing")) grouper->write(context.body());
   if (reply.member("meta")) {

@@ -52,6 +52,37 @@ void write_hosts(json::Writer& w, const driver::HostHealth* health) {
   w.end_array();
 }
 
+/// The words for what a kind of database can do.
+struct CapabilityWord {
+  std::string_view word;
+  bool driver::Capabilities::* can;
+};
+constexpr CapabilityWord kCapabilities[] = {
+    {"raw_sql", &driver::Capabilities::raw_sql},     {"transactions", &driver::Capabilities::transactions},
+    {"schemas", &driver::Capabilities::schemas},     {"regex", &driver::Capabilities::regex},
+    {"full_text", &driver::Capabilities::full_text}, {"arrays", &driver::Capabilities::arrays},
+    {"returning", &driver::Capabilities::returning}, {"estimates", &driver::Capabilities::estimates},
+    {"sessions", &driver::Capabilities::sessions},
+};
+
+void write_backends(json::Writer& w) {
+  w.begin_array();
+  for (const driver::BackendKind& kind : driver::backend_kinds()) {
+    w.begin_object().member("backend", kind.name).key("aliases").begin_array();
+    for (const std::string_view alias : kind.aliases) w.string(alias);
+    w.end_array().key("capabilities").begin_array();
+    for (const CapabilityWord& row : kCapabilities) {
+      if (kind.can.*row.can) w.string(row.word);
+    }
+    w.end_array().key("operators").begin_array();
+    for (const query::OpRow& row : query::operator_rows()) {
+      if (!query::spelling(row, kind.language).empty()) w.string(row.name);
+    }
+    w.end_array().end_object();
+  }
+  w.end_array();
+}
+
 void write_routes(json::Writer& w) {
   std::vector<std::string_view> done;
   w.begin_array();
@@ -93,6 +124,8 @@ Async<> run_root(RequestContext& context, Services& services) {
   w.member("athena_scylladb", any_usable(context, services, "scylla") ? "online" : "offline");
   w.key("hosts");
   write_hosts(w, services.backends.health());
+  w.key("backends");
+  write_backends(w);
   w.key("routes");
   write_routes(w);
   w.end_object();

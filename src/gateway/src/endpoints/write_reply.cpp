@@ -59,6 +59,20 @@ Result<> check_audit_headers(const RequestContext& context) {
   return {};
 }
 
+bool is_strict(const http::RequestHead& head) {
+  const auto prefer = head.find("Prefer");
+  if (!prefer) return false;
+  for (const std::string_view preference : text::split(*prefer, ',')) {
+    if (text::iequals(text::trim(preference), "handling=strict")) return true;
+  }
+  return false;
+}
+
+Result<> check_matched(const RequestContext& context, const driver::RowStream& stream) {
+  if (stream.affected() > 0 || !is_strict(context.head())) return {};
+  return fail(Error(Code::nothing_matched, "No row of '" + context.table + "' matches").with("table", context.table));
+}
+
 std::string id_column_of(const RequestContext& context, const query::TableDef& table) {
   const auto& mapped = context.settings().id_columns;
   if (const auto it = mapped.find(table.name); it != mapped.end()) return it->second;

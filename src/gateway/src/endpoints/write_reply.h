@@ -13,6 +13,12 @@ namespace athena::gateway {
 /// X-User-Id, X-Company-Id and X-Organization-Id on inserts and deletes, unless gateway.audit_headers says optional.
 Result<> check_audit_headers(const RequestContext& context);
 
+/// `Prefer: handling=strict` among what the header lists.
+bool is_strict(const http::RequestHead& head);
+
+/// For updates and deletes, after the last batch. Error: nothing_matched, if that is one for a caller who is strict.
+Result<> check_matched(const RequestContext& context, const driver::RowStream& stream);
+
 /// What the answer to an insert or a delete says beside its rows.
 struct WriteReply {
   std::string_view message;

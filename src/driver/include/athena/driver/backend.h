@@ -15,6 +15,7 @@
 #include <athena/base/loop.h>
 #include <athena/driver/rows.h>
 #include <athena/driver/target.h>
+#include <athena/query/operators.h>
 #include <athena/query/schema.h>
 #include <athena/query/statement.h>
 
@@ -132,10 +133,10 @@ class Backend {
   virtual Task<> stop() = 0;
 };
 
-/// What a kind of database can do: used by errors and by the capability list.
+/// What a kind of database can do: used by errors and by the capability list of GET /.
 struct Capabilities {
   bool raw_sql = false, transactions = false, schemas = false, regex = false, full_text = false, arrays = false,
-       returning = false, estimates = false;
+       returning = false, estimates = false, sessions = false;  ///< sessions: Call::session is in effect
 };
 
 /// State that all loops of one client share: connection budget, schema snapshot. Thread-safe.
@@ -148,6 +149,7 @@ struct BackendKind {
   std::string_view name;
   std::span<const std::string_view> aliases;
   Capabilities can;
+  query::Language language;  ///< that statements are printed in: says which operators there are
   /// Once for each client. Opens nothing yet.
   std::shared_ptr<SharedState> (*share)(const Target& target);
   /// Once for each client and loop; connections open when they are first needed.

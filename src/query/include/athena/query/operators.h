@@ -4,6 +4,8 @@
 #include <span>
 #include <string_view>
 
+#include <athena/base/error.h>
+
 namespace athena::query {
 
 /// The filter operators (contract 4). One row each in operators.cpp: spelling, aliases, operands, and how each language
@@ -68,6 +70,14 @@ struct OpRow {
   std::string_view cql;     ///< same placeholders, without `{t}`, `{v}`
   std::string_view rest;    ///< PostgREST's name of the operator; `between` is two tests, nin a negated one
 };
+
+/// The languages that statements are printed in, each a column of the table.
+enum class Language : std::uint8_t { postgres, sqlite, cql, rest };
+
+/// How the language says it; empty: it cannot.
+std::string_view spelling(const OpRow& row, Language language) noexcept;
+/// The answer where it cannot: unsupported_operator, naming the operator, the backend and what would work.
+Error unsupported_operator(const OpRow& row, Language language, std::string_view backend);
 
 std::span<const OpRow> operator_rows() noexcept;
 const OpRow& operator_row(Op op) noexcept;

@@ -118,6 +118,7 @@ struct Update {
   std::vector<Output> returning;
   std::vector<OrderBy> order;  ///< of the returned rows
   std::optional<std::uint64_t> max_affected;
+  bool must_exist = false;  ///< CQL: the row is looked for first; elsewhere an update makes none
 };
 
 struct Delete {
@@ -127,6 +128,7 @@ struct Delete {
   std::string id_column;  ///< from table_id_map.yaml; empty: the single-column primary key
   std::vector<Output> returning;
   std::optional<std::uint64_t> max_affected;
+  bool must_exist = false;  ///< CQL: the row is looked for first; elsewhere a delete always does
 };
 
 using Statement = std::variant<Select, Insert, Update, Delete>;

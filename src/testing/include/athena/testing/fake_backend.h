@@ -21,6 +21,7 @@ struct FakeResult {
   std::vector<FakeResult> before;  ///< what the statements before this one gave
   std::optional<Error> refused;    ///< instead of rows
   std::optional<Error> broken;     ///< after the last batch
+  std::string bookmark;            ///< of the call's session, however it ends
   Event* held = nullptr;           ///< the rows come when it is set. Borrowed
 };
 
@@ -45,6 +46,7 @@ class FakeDatabase : public driver::SharedState {
   std::vector<driver::Native> natives;
   std::vector<query::Count> counts;
   std::vector<driver::Call> calls;
+  std::vector<driver::ReadSession> sessions;  ///< as they were when a statement came
   int streams_open = 0;
   bool stopped = false;
 
