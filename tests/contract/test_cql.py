@@ -161,3 +161,33 @@ def test_rows_that_are_too_many_for_a_batch(cql):
     reply = cql.insert("sequence_rows", rows)
     assert reply.status_code == 400, reply.text
     assert cql.rows("sequence_rows", conditions=[{"eq_column": "id", "eq_value": 100_000}]) == []
+
+
+def test_pages_by_cursor_give_every_row_once_and_end(cql):
+    seen, pages, cursor = [], 0, True
+    while cursor:
+        reply = cql.fetch("users", columns=["id"], limit=4, cursor=cursor)
+        assert reply.status_code == 200, reply.text
+        data = reply.json()["data"]
+        seen += [row["id"] for row in data["rows"]]
+        cursor = data.get("next_cursor")
+        assert data.get("has_more", False) is bool(cursor)
+        pages += 1
+        assert pages < 50
+    everyone = [row["id"] for row in cql.rows("users", columns=["id"])]
+    assert pages > 1 and sorted(seen) == sorted(everyone) and len(set(seen)) == len(seen)
+
+
+def test_a_cursor_belongs_to_its_request(cql):
+    cursor = cql.fetch("users", columns=["id"], limit=2, cursor=True).json()["data"]["next_cursor"]
+    assert cql.fetch("users", columns=["id"], limit=3, cursor=cursor).status_code == 200
+    changed = ("1" if cursor[-1] == "0" else "0").join((cursor[:-1], ""))
+    for table, columns, given in (
+        ("events", ["id"], cursor),
+        ("users", ["id", "email"], cursor),
+        ("users", ["id"], changed),
+        ("users", ["id"], cursor[:-2]),
+        ("users", ["id"], "next page, please"),
+    ):
+        body = assert_error(cql.fetch(table, columns=columns, limit=2, cursor=given), 400, "invalid_value")
+        assert body["details"]["field"] == "cursor"
