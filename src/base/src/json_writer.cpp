@@ -22,12 +22,13 @@ constexpr std::array<char, 256> kEscape = [] {
 }();
 constexpr char kHex[] = "0123456789abcdef";
 
-/// Whether one of eight bytes is a quote, a backslash or below 0x20: the well-known tests for a byte that is zero, or less
-/// than something.
+/// Whether one of eight bytes is a quote, a backslash or below 0x20: the well-known tests for a byte that is zero, or
+/// less than something.
 constexpr bool needs_escape(std::uint64_t bytes) noexcept {
   constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
   const std::uint64_t quote = bytes ^ (kOnes * '"'), backslash = bytes ^ (kOnes * '\\');
-  return (((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash) | ((bytes - kOnes * 0x20) & ~bytes)) & kHigh;
+  const std::uint64_t low = (bytes - kOnes * 0x20) & ~bytes;
+  return (((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash) | low) & kHigh;
 }
 
 /// How many bytes from the start of `text` need no escape.

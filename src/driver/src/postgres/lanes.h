@@ -82,7 +82,7 @@ class Lanes final : public Lane::Owner {
   Budget& budget_;
   Helper& helper_;
   const Limits limits_;
-  std::shared_ptr<const query::Schema> schema_;  // shared with the backend, which swaps it
+  std::shared_ptr<const query::Schema> schema_;                          // shared with the backend, which swaps it
   std::shared_ptr<RequestPool> pool_ = std::make_shared<RequestPool>();  // requests keep it, too
   std::vector<Open> lanes_;
   std::deque<LaneRequestPtr> parked_;
