@@ -46,7 +46,7 @@ std::vector<Cluster::HostPtr> Cluster::plan(const Asked& asked, std::size_t& pee
   std::vector<std::uint32_t> in_flight(count);
   for (std::size_t i = 0; i < count; ++i) {
     usable[i] = hosts_[i]->is_connected() && !hosts_[i]->is_offline;
-    in_flight[i] = hosts_[i]->in_flight();
+    in_flight[i] = hosts_[i]->owed();
   }
   std::span<const NodeIndex> replicas;
   if (asked.token) replicas = ring_->replicas(asked.token_keyspace, *asked.token);

@@ -393,7 +393,7 @@ void Connection::probe(TimePoint now) {
     return;
   }
   const Duration quiet = now - last_received_;
-  const bool is_due = quiet > kQuietTime || (quiet > kQuietTimeWithRequests && taken() > 0);
+  const bool is_due = quiet > kQuietTime || (quiet > kQuietTimeWithRequests && owed() > 0);
   if (!is_due || free_.empty()) return;
   probe_answered_.reset();
   probe_ = enqueue(OptionsQuestion{}, TimePoint::max(), probe_answered_);

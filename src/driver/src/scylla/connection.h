@@ -128,7 +128,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool accepts() const noexcept { return !closed_ && !retiring_ && !free_.empty() && unwritten() < kMaxUnwritten; }
   bool is_closed() const noexcept { return closed_; }
   /// Those that somebody waits for.
-  std::size_t in_flight() const noexcept { return taken() - orphans_; }
+  std::size_t in_flight() const noexcept { return owed() - orphans_; }
+  /// Answers that the server owes, wanted or not: it works on them all.
+  std::size_t owed() const noexcept { return streams_.size() - free_.size(); }
   std::uint8_t version() const noexcept { return version_; }
   const NodeOptions& node() const noexcept { return node_; }
   TimePoint last_used() const noexcept { return last_used_; }
@@ -152,7 +154,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   template <class Question>
   ExchangePtr enqueue(const Question& question, TimePoint deadline, athena::Event& notify);
-  std::size_t taken() const noexcept { return streams_.size() - free_.size(); }
   std::size_t unwritten() const noexcept { return asked_.size() + out_.size(); }
   void schedule_flush();
   void flush();

@@ -257,12 +257,9 @@ TEST_F(ConnectionTest, what_ends_in_the_middle_of_an_answer_is_lost) {
 }
 
 TEST_F(ConnectionTest, what_does_not_check_or_lies_about_its_length_ends_the_connection) {
-  const auto frame_of = [](const PeerRequest& r) {
-    return server_frame(r.rows(ScriptedPeer::one_row()).bytes(), true);
-  };
   const std::function<std::string(const PeerRequest&)> lies[] = {
-      [&](const PeerRequest& r) {
-        std::string frame = frame_of(r);
+      [](const PeerRequest& r) {
+        std::string frame = server_frame(r.rows(ScriptedPeer::one_row()).bytes(), true);
         frame.back() = static_cast<char>(frame.back() ^ 1);
         return frame;
       },
@@ -279,7 +276,7 @@ TEST_F(ConnectionTest, what_does_not_check_or_lies_about_its_length_ends_the_con
   };
   for (const auto& lie : lies) {
     sent_.clear();
-    peer_.handle(on_query([&](const PeerRequest& r) -> Handled { return PeerReply{.raw = lie(r)}; }));
+    peer_.handle(on_query([lie](const PeerRequest& r) -> Handled { return PeerReply{.raw = lie(r)}; }));
     open();
     send("a"), send("b");
     outcomes();
@@ -318,6 +315,7 @@ TEST_F(ConnectionTest, a_stalled_request_ends_at_its_deadline_and_keeps_its_stre
   EXPECT_GE(Clock::now() - begin, milliseconds(50));
   EXPECT_LT(Clock::now() - begin, seconds(2));
   EXPECT_EQ(connection_->in_flight(), 0U) << "nobody waits for it";
+  EXPECT_EQ(connection_->owed(), 1U) << "but the node has it still to do";
   // Every other stream is used once, and the one that is taken never.
   for (std::size_t i = 0; i < Connection::kMaxInFlight + 5; ++i) {
     Sent& next = send("SELECT 1");

@@ -12,14 +12,14 @@ std::shared_ptr<Connection> Host::choose(std::optional<Token> token) const {
   for (const Open& open : open_) {
     if (!open.connection->accepts()) continue;
     if (is_sharded && open.connection->node().shard == shard) return open.connection;
-    if (!best || open.connection->in_flight() < best->connection->in_flight()) best = &open;
+    if (!best || open.connection->owed() < best->connection->owed()) best = &open;
   }
   return best ? best->connection : nullptr;
 }
 
-std::uint32_t Host::in_flight() const noexcept {
+std::uint32_t Host::owed() const noexcept {
   std::size_t sum = 0;
-  for (const Open& open : open_) sum += open.connection->in_flight();
+  for (const Open& open : open_) sum += open.connection->owed();
   return static_cast<std::uint32_t>(sum);
 }
 
@@ -31,7 +31,7 @@ std::uint32_t Host::busy() const noexcept {
 std::optional<std::uint32_t> Host::wanted_shard() const noexcept {
   // One that takes nothing new serves nobody who comes now.
   const auto cannot_help = [](const Open& open) {
-    return open.connection->is_retiring() || open.connection->in_flight() >= kBusy;
+    return open.connection->is_retiring() || open.connection->owed() >= kBusy;
   };
   if (std::ranges::all_of(open_, [](const Open& open) { return open.connection->is_retiring(); })) {
     return opening.empty() ? std::optional(0u) : std::nullopt;

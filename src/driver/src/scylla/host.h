@@ -43,7 +43,8 @@ class Host {
   std::shared_ptr<Connection> choose(std::optional<Token> token) const;
   bool is_connected() const noexcept { return !open_.empty(); }
   std::size_t connections() const noexcept { return open_.size(); }
-  std::uint32_t in_flight() const noexcept;
+  /// Answers that it owes. One that stalls owes more and more, though those who asked have gone elsewhere.
+  std::uint32_t owed() const noexcept;
   std::uint32_t busy() const noexcept;
 
   /// A shard that has no connection yet, or 0 where shards do not matter; none: there are enough.

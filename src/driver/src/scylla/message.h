@@ -119,6 +119,7 @@ class MessageWriter {
 class MessageReader {
  public:
   explicit MessageReader(std::string_view body) : rest_(body) {}
+  explicit MessageReader(std::string&&) = delete;  // it keeps a view
 
   bool is_good() const noexcept { return good_; }
   std::string_view rest() const noexcept { return rest_; }

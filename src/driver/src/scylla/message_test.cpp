@@ -134,7 +134,8 @@ TEST(MessageReader, types_of_every_shape) {
 TEST(MessageReader, types_without_bounds_are_refused) {
   std::string deep;
   for (int i = 0; i < 40; ++i) deep += "\0\x20"s;
-  MessageReader lists(deep + "\0\x9"s);
+  deep += "\0\x9"s;
+  MessageReader lists(deep);
   static_cast<void>(lists.type());
   EXPECT_FALSE(lists.is_good());
   MessageReader unknown("\0\x77"sv);

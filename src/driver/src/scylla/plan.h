@@ -16,7 +16,7 @@ struct PlanInput {
   const Ring& ring;
   std::span<const NodeIndex> replicas;         ///< of the request's token; empty: not known
   std::span<const bool> usable;                ///< by node: has a connection, or may be tried
-  std::span<const std::uint32_t> in_flight{};  ///< by node; empty: all alike
+  std::span<const std::uint32_t> in_flight{};  ///< by node, answers that it owes; empty: all alike
   std::uint64_t turn = 0;                      ///< grows by one with each request: spreads the load
 };
 /// In which order nodes are tried: local replicas (the less busy of the first two first), other local nodes, remote

@@ -93,6 +93,8 @@ class ScriptedPeer {
   ScriptedPeer& operator=(const ScriptedPeer&) = delete;
 
   std::uint16_t port() const noexcept { return ordinary_.port; }
+  /// It runs on the peer's threads, also for a request that is still on its way when a test has seen enough: what it
+  /// refers to must live as long as its requests may come.
   void handle(Handler handler) {
     const std::lock_guard lock(mutex_);
     options_.handler = std::move(handler);
