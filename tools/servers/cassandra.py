@@ -20,7 +20,8 @@ SETTINGS = """
 cluster_name: athena-test
 num_tokens: 4
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
-endpoint_snitch: SimpleSnitch
+endpoint_snitch: GossipingPropertyFileSnitch
+dynamic_snitch: false
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters: [ {{ seeds: "{seeds}" }} ]
@@ -59,6 +60,9 @@ snapshot_before_compaction: false
 materialized_views_enabled: true
 user_defined_functions_enabled: true
 """
+# Without the dynamic snitch a coordinator asks itself for the data, so that one that stalls stalls what it coordinates
+# and nothing else.
+PLACE = "dc=datacenter1\nrack=rack1\n"
 TLS_SETTINGS = """
 client_encryption_options:
   enabled: true
@@ -205,6 +209,7 @@ class Cassandra(Service):
         if self.secure:
             settings += TLS_SETTINGS.format(keystore=self.make_keystore(), password=KEYSTORE_PASSWORD)
         (folder / "cassandra.yaml").write_text(settings)
+        (folder / "rackdc.properties").write_text(PLACE)
         shutil.copy(FILES / "logback.xml", folder)
         for path in (folder, folder / "tmp"):
             give_away(path)
@@ -214,6 +219,7 @@ class Cassandra(Service):
         arguments += [f"-javaagent:{next(jars.glob('jamm-*.jar'))}", "-Djdk.attach.allowAttachSelf=true"]
         properties = {
             "cassandra.config": f"file://{folder}/cassandra.yaml",
+            "cassandra-rackdc.properties": f"file://{folder}/rackdc.properties",
             "cassandra.storagedir": folder,
             "cassandra.logdir": folder,
             "cassandra-foreground": "yes",

@@ -49,8 +49,13 @@ Async<Answered> Attempts::run() {
     co_await wake_.wait();
     wake_.reset();
     if (cancelled_) co_return fail(cancelled_by(call_.cancellation->reason()));
-    if (speculation_ && speculation_->take(Clock::now()) && cluster_.shared_->retries.spend() && start_next())
-      ++cluster_.routed_.speculative;
+    if (speculation_ && speculation_->take(Clock::now())) {
+      if (!cluster_.shared_->retries.spend()) {
+        speculation_->give_back();
+      } else if (start_next()) {
+        ++cluster_.routed_.speculative;
+      }
+    }
     for (std::size_t i = 0; i < live_.size();) {
       if (!live_[i].exchange->finished && !live_[i].exchange->error) {
         ++i;

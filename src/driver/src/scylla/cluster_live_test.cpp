@@ -493,7 +493,7 @@ TEST_F(Nodes, only_a_write_that_may_be_repeated_asks_another_node) {
   Appends appends(db, milliseconds(1'500));
   {
     const Paused paused(db, 2);
-    int value = 0;
+    int value = 1'000'000;  // apart from those of another test, which a node may still have to hand on
     Load load(db, [&](int) { return appends.append(value++); }, 1);
     drive(db, [&] { return appends.tally.failed() > 0; }, seconds(20), "one that waited for it");
     load.stop();

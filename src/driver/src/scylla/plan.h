@@ -76,6 +76,8 @@ class Speculation {
   std::optional<TimePoint> due() const noexcept { return left_ > 0 ? std::optional(next_) : std::nullopt; }
   /// Whether to start one now; if so, it counts.
   bool take(TimePoint now) noexcept;
+  /// What was taken could not be started: it is due again, a delay later.
+  void give_back() noexcept { ++left_; }
 
  private:
   milliseconds delay_;

@@ -116,6 +116,9 @@ TEST(Speculation, waits_its_delay_each_time_and_stops_at_its_bound) {
   EXPECT_EQ(speculation.due(), start + milliseconds(22));
   EXPECT_TRUE(speculation.take(start + milliseconds(22)));
   EXPECT_EQ(speculation.due(), std::nullopt);
+  speculation.give_back();
+  EXPECT_EQ(speculation.due(), start + milliseconds(32));
+  EXPECT_TRUE(speculation.take(start + milliseconds(32)));
   EXPECT_FALSE(speculation.take(start + seconds(9)));
 }
 
