@@ -59,6 +59,10 @@ bool SqlFacts::writes_anything() const noexcept {
   return is_volatile || !writes.empty() || std::ranges::any_of(statements, &can_write);
 }
 
+Async<std::unique_ptr<RowStream>> Backend::execute_recurring(query::Recurring recurring, Call call) {
+  return execute(recurring.of->with(recurring.operands), call);
+}
+
 std::span<const BackendKind> backend_kinds() noexcept {
   return kKinds;
 }

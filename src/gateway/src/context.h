@@ -15,6 +15,7 @@
 #include <athena/query/read_json.h>
 
 #include "clients.h"
+#include "fetch_templates.h"
 
 namespace athena::gateway {
 
@@ -22,7 +23,7 @@ struct Endpoint;
 
 /// What a body asked for, once it is read.
 using Intent = std::variant<std::monostate, query::FetchRequest, query::UpdateRequest, query::InsertRequest,
-                            query::DeleteRequest, query::QueryRequest>;
+                            query::DeleteRequest, query::QueryRequest, RecalledFetch>;
 
 /// The stages of a request whose durations go into Server-Timing.
 enum class Stage : std::uint8_t { route, read, run, reply };
@@ -48,7 +49,8 @@ struct RequestContext {
   TimePoint deadline;
   Shape shape = Shape::documented;
   bool strip_nulls = false;
-  json::Document* document = nullptr;  ///< the parsed body, if the endpoint reads one
+  std::string_view request_body;       ///< as it came, if the endpoint reads one
+  json::Document* document = nullptr;  ///< the parsed body; null, too, if it was recognised by its text
   Intent intent;
   std::string table;         ///< for the log line; empty if there is none
   std::uint64_t rows = 0;    ///< rows given back or written

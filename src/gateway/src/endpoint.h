@@ -32,6 +32,8 @@ struct Endpoint {
   /// Does it, and writes the answer to context.body().
   Async<> (*run)(RequestContext&, Services&);
   std::string_view summary;
+  /// Instead of `read`, for a body that FetchTemplates recognised. Null: bodies are always read.
+  Result<> (*recall)(RequestContext&, RecalledFetch) = nullptr;
 };
 
 /// The one list: endpoints.cpp.

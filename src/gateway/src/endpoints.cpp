@@ -10,11 +10,12 @@ namespace {
 using enum http::Method;
 constexpr Reply kShaped = Reply::enveloped, kRaw = Reply::raw;
 
-// method, path, frame, action, needs_client, reply, read, run, summary
+// method, path, frame, action, needs_client, reply, read, run, summary, recall
 constexpr Endpoint kEndpoints[] = {
     {post, "/gateway/fetch", "gateway.fetch", Action::read, true, kShaped, read_fetch_body, run_fetch,
-     "Fetch rows with filters, paging, sorting, counting and grouping"},
-    {post, "/gateway/data", "", Action::read, true, kShaped, read_fetch_body, run_fetch, "The same as /gateway/fetch"},
+     "Fetch rows with filters, paging, sorting, counting and grouping", recall_fetch},
+    {post, "/gateway/data", "", Action::read, true, kShaped, read_fetch_body, run_fetch, "The same as /gateway/fetch",
+     recall_fetch},
     {get, "/data", "", Action::read, true, kShaped, read_fetch_query, run_fetch, "Fetch rows by URL"},
     {post, "/gateway/update", "gateway.update", Action::write, true, kShaped, read_update_body, run_update,
      "Update rows that match conditions"},

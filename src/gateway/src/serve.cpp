@@ -91,9 +91,10 @@ Task<> Serve::handle(http::Exchange& exchange) {
         const auto received = co_await exchange.read_body();
         received ? (void)(body = *received) : (void)(result = fail(received.error()));
       }
-      if (result) result = parse(context, *body, document);
+      if (result) result = read(context, *body, document);
+    } else if (result && context.endpoint->read) {
+      result = context.endpoint->read(context);
     }
-    if (result && context.endpoint->read) result = context.endpoint->read(context);
     if (result && context.client_in_body) {
       result = find_client_in_body(context);
       if (result) result = services_.auth.authenticate(context);  // a key is valid for its client
@@ -209,6 +210,22 @@ Async<> Serve::reach_custom_supabase(RequestContext& context) {
   co_return Result<>{};
 }
 
+/// What the body asks for. One that differs from others before it in nothing but values is recognised by its text.
+Result<> Serve::read(RequestContext& context, std::string_view body, std::optional<json::Document>& document) {
+  const Endpoint& endpoint = *context.endpoint;
+  context.request_body = body;
+  const bool may_recall =
+      endpoint.recall && context.snapshot == snapshot_;  // what is known was read as settings are now
+  if (may_recall) {
+    if (auto recalled = services_.fetch_templates.find(body)) return endpoint.recall(context, *std::move(recalled));
+  }
+  ATHENA_TRY_VOID(parse(context, body, document));
+  ATHENA_TRY_VOID(endpoint.read(context));
+  if (may_recall)
+    services_.fetch_templates.learn(std::get<query::FetchRequest>(context.intent), context.settings().read);
+  return {};
+}
+
 /// The body, as JSON.
 Result<> Serve::parse(RequestContext& context, std::string_view body, std::optional<json::Document>& document) {
   if (text::trim(body).empty()) body = "{}";  // what is missing is then named by its reader
@@ -275,6 +292,7 @@ void Serve::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   log_.set_mode(snapshot_->settings.request_log);
   backends_.retire_missing(*snapshot_);
+  services_.fetch_templates.clear();
 }
 
 Task<> Serve::stop() {

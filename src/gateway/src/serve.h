@@ -38,6 +38,7 @@ class Serve : public http::Handler {
   Result<> use_client(RequestContext& context, const std::shared_ptr<const Client>& client);
   Async<> reach_direct_target(RequestContext& context);
   Async<> reach_custom_supabase(RequestContext& context);
+  Result<> read(RequestContext& context, std::string_view body, std::optional<json::Document>& document);
   Result<> parse(RequestContext& context, std::string_view body, std::optional<json::Document>& document);
   void complete(RequestContext& context);
   void fail_request(RequestContext& context, const Error& error);

@@ -1,5 +1,6 @@
 #include "serve.h"
 
+#include <set>
 #include <string>
 
 #include "endpoint.h"
@@ -86,6 +87,43 @@ TEST_F(ServeTest, a_client_that_a_reload_removes_is_unknown_and_its_backend_stop
   expect_error(*fetch(), Code::unknown_client);
   testing::run(loop_, serve().stop());
   EXPECT_TRUE(static_cast<testing::FakeDatabase&>(*kept).stopped);
+}
+
+// Bodies that are recognised by their text.
+
+TEST_F(ServeTest, a_body_that_came_before_with_another_value_is_answered_as_if_it_was_read) {
+  const auto by_id = [this](const std::string& value, const Headers& headers = {}) {
+    database().answer(rows_of({"id", "note"}, {Cell::integer(1), Cell()}));
+    return fetch(R"({"table_name":"t","conditions":[{"eq_column":"id","eq_value":)" + value + "}]}", headers);
+  };
+  const std::string_view begin =
+      R"({"status":"success","message":"Fetched 1 rows","data":{"rows":[{"id":1,"note":null}]},"cache_key":")";
+  std::set<std::string> answers;
+  for (const char* value : {"1", "2", "3", "44"}) {
+    const auto [answer, is_new] = answers.insert(by_id(value)->answer());
+    EXPECT_THAT(*answer, StartsWith(begin));
+    EXPECT_TRUE(is_new) << "the cache must tell them apart";
+  }
+  const auto& select = std::get<query::Select>(database().statements.back());
+  EXPECT_EQ(std::get<query::Predicate>(select.where.terms[0]).operands[0], query::Scalar(query::Number{"44"}));
+  EXPECT_EQ(select.limit, 101U);
+  EXPECT_EQ(by_id("5", {{"X-Athena-Shape", "bare"}})->answer(), R"([{"id":1,"note":null}])");
+  EXPECT_THAT(by_id("6", {{"X-Strip-Nulls", "true"}})->answer(), Not(HasSubstr("note")));
+  expect_error(*by_id("7", {{"X-Athena-Shape", "round"}}), Code::invalid_value);
+  expect_error(*by_id("8x"), Code::malformed_json);
+  expect_error(*by_id("9", {{"X-Athena-Client", "nobody"}}), Code::unknown_client);
+  database().answers.clear();
+  database().answer(testing::refusal(Code::undefined_table));
+  expect_error(*fetch(R"({"table_name":"t","conditions":[{"eq_column":"id","eq_value":10}]})"), Code::undefined_table);
+}
+
+TEST_F(ServeTest, a_reload_forgets_what_was_read_with_other_settings) {
+  for (int i = 0; i < 3; ++i) fetch(R"({"table_name":"t"})");
+  EXPECT_EQ(std::get<query::Select>(database().statements.back()).limit, 101U);
+  settings_.read.default_limit = 7;
+  serve().set_snapshot(make_snapshot(settings_, snapshot_.get(), testing::find_fake_kind).value());
+  fetch(R"({"table_name":"t"})");
+  EXPECT_EQ(std::get<query::Select>(database().statements.back()).limit, 8U);
 }
 
 // The body.

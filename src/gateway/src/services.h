@@ -6,6 +6,7 @@
 
 #include "auth/auth.h"
 #include "clients.h"
+#include "fetch_templates.h"
 
 namespace athena::gateway {
 
@@ -24,6 +25,7 @@ class Services {
   Loop& loop;
   LoopBackends& backends;
   Auth auth;
+  FetchTemplates fetch_templates;
   const bool& ready;  ///< GET /ready: the app says so
 
  private:

@@ -12,6 +12,14 @@ struct Target {
 
 }  // namespace
 
+Select SelectTemplate::with(std::span<const Scalar> operands) const {
+  Select whole = select;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    std::get<Predicate>(whole.where.terms[i]).operands.front() = operands[i];
+  }
+  return whole;
+}
+
 const Table& target(const Statement& statement) noexcept {
   return std::visit(Target{}, statement);
 }

@@ -146,7 +146,7 @@ Span find_rows(std::string_view body) {
     if (at == body.size() || body[at++] != ':') return {};
     skip();
     const std::size_t end = end_of_value(body, at);
-    if (end == std::string_view::npos) return {};
+    if (at == body.size() || end == std::string_view::npos) return {};
     if (name == "\"rows\"" && body[at] == '[') return {at + 1, end - 1};
     at = end;
     skip();

@@ -87,6 +87,15 @@ TEST(D1ProxyReply, is_read_without_its_rows) {
   EXPECT_THAT(texts_of((*reply)->rows), ElementsAre(R"({"a":"]}","b":[1]})", R"({"a":null})"));
 }
 
+TEST(D1ProxyReply, is_an_error_wherever_it_is_cut) {
+  const std::string whole = R"({"columns":["a"], "rows": [{"a":"]}"}, {"a":null}] ,"meta":{"changes":1}})";
+  ASSERT_TRUE(read_reply(answer(whole)));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    // A string of its own, so that a byte too far is one behind its memory.
+    EXPECT_FALSE(read_reply(answer(std::string(whole.data(), size)))) << whole.substr(0, size);
+  }
+}
+
 TEST(D1ProxyReply, prefers_the_header_and_what_meta_counts) {
   http::ClientResponse response = answer(R"({"rows":[],"count":0,"bookmark":"body","meta":{"changes":5}})");
   response.headers = {{"x-athena-d1-bookmark", " header "}};

@@ -202,6 +202,43 @@ TEST_F(Postgres, a_row_comes_with_its_types) {
                           Optional(HasSubstr("\"n\": 1"))));
 }
 
+TEST_F(Postgres, a_template_gives_what_its_statement_gives_also_when_the_table_has_changed) {
+  const auto of = std::make_shared<query::SelectTemplate>();
+  of->select = select_by("live_notes", "id", "0");
+  query::Predicate by_body;
+  by_body.column.name = "body";
+  by_body.operands.emplace_back(std::string());
+  of->select.where.terms.emplace_back(by_body);
+  const auto recall = [&](std::string id, std::string body) {
+    return database.run([](LiveDatabase& db, query::Recurring recurring) -> Async<Answer> {
+      ATHENA_CO_TRY(auto stream, co_await db.backend->execute_recurring(std::move(recurring), LiveDatabase::call()));
+      co_return co_await read_all(std::move(stream));
+    }(database, {of, {query::Number{std::move(id)}, std::move(body)}}));
+  };
+  for (const int id : {7, 8, 9}) {
+    const std::string digits = std::to_string(id), body = "note " + digits;
+    const auto recalled = recall(digits, body);
+    const auto asked = database.statement(of->with(std::vector<query::Scalar>{query::Number{digits}, body}));
+    ASSERT_TRUE(recalled && asked) << digits;
+    EXPECT_EQ(recalled->columns, asked->columns);
+    EXPECT_EQ(recalled->rows, asked->rows);
+    EXPECT_THAT(recalled->rows, testing::SizeIs(1));
+  }
+  EXPECT_THAT(recall("7", "' OR true --")->rows, testing::IsEmpty());
+  const auto wrong = recall("99999999999999999", "x");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, database.statement(select_by("live_notes", "id", "99999999999999999")).error().code);
+  // Behind the back of the schema that the template was printed for.
+  ASSERT_TRUE(database.sql("ALTER TABLE live_notes DROP COLUMN extra; ALTER TABLE live_notes ADD COLUMN late int"));
+  const auto changed = recall("7", "note 7");
+  ASSERT_TRUE(changed) << changed.error().error << changed.error().log_detail;
+  EXPECT_THAT(changed->columns, ElementsAre("id", "body", "amount", "seen", "tags", "late"));
+  ASSERT_TRUE(database.sql("DROP TABLE live_notes"));
+  const auto gone = recall("7", "note 7");
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, Code::undefined_table);
+}
+
 TEST_F(Postgres, keys_of_the_answer_are_the_callers) {
   query::Select select = select_by("live_notes", "id", "7");
   select.columns = {output("body", "text")};

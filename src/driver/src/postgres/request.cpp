@@ -10,7 +10,7 @@
 namespace athena::driver::postgres {
 namespace {
 
-bool same_names(const std::vector<ColumnInfo>& columns, const std::vector<std::string>& keys) noexcept {
+bool same_names(const std::vector<ColumnInfo>& columns, std::span<const std::string> keys) noexcept {
   return std::ranges::equal(columns, keys, {}, &ColumnInfo::name);
 }
 
@@ -93,12 +93,12 @@ void RequestPool::give_back(std::unique_ptr<LaneRequest> request) {
   free_.push_back(std::move(request));
 }
 
-LaneStream::LaneStream(LaneRequestPtr request, std::vector<std::string> keys, Cancellation* cancellation)
+LaneStream::LaneStream(LaneRequestPtr request, std::span<const std::string> keys, Cancellation* cancellation)
     : request_(std::move(request)), cancellation_(cancellation), columns_(&request_->prepared->columns) {
   if (keys.empty() || same_names(*columns_, keys)) return;
   own_columns_ = *columns_;
   const std::size_t named = std::min(keys.size(), own_columns_.size());
-  for (std::size_t i = 0; i < named; ++i) own_columns_[i].name = std::move(keys[i]);
+  for (std::size_t i = 0; i < named; ++i) own_columns_[i].name = keys[i];
   columns_ = &own_columns_;
 }
 

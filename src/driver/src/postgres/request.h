@@ -137,7 +137,7 @@ class RequestPool : public std::enable_shared_from_this<RequestPool> {
 class LaneStream final : public RowStream {
  public:
   /// `keys`: of the answer's columns; empty: the server's names.
-  LaneStream(LaneRequestPtr request, std::vector<std::string> keys, Cancellation* cancellation);
+  LaneStream(LaneRequestPtr request, std::span<const std::string> keys, Cancellation* cancellation);
   ~LaneStream() override;
 
   std::span<const ColumnInfo> columns() const noexcept override { return *columns_; }

@@ -83,7 +83,7 @@ Async<std::unique_ptr<RowStream>> PostgresBackend::execute(query::Statement stat
       auto request =
           co_await lanes_.run({printed->sql, printed->params, writes, call.deadline, may_share}, call.cancellation);
       if (request) {
-        co_return std::make_unique<LaneStream>(*std::move(request), std::move(printed->keys), call.cancellation);
+        co_return std::make_unique<LaneStream>(*std::move(request), printed->keys, call.cancellation);
       }
       error = std::move(request).error();
     } else {
@@ -100,6 +100,21 @@ Async<std::unique_ptr<RowStream>> PostgresBackend::execute(query::Statement stat
     const bool may_retry = !again && co_await refreshed_after(error, call);
     if (!may_retry) co_return fail(std::move(error));
   }
+}
+
+Async<std::unique_ptr<RowStream>> PostgresBackend::execute_recurring(query::Recurring recurring, Call call) {
+  mark_used();
+  if (!load_to_wait_for()) {
+    const auto kept = templates_.get(recurring.of, schema_, print_options(call));
+    if (kept->goes_on_lane) {
+      const auto params = KeptTemplate::bind(recurring.operands);
+      auto request =
+          co_await lanes_.run({kept->printed.sql, params, false, call.deadline, kept->may_share}, call.cancellation);
+      if (request) co_return std::make_unique<LaneStream>(*std::move(request), kept->printed.keys, call.cancellation);
+      if (!may_be_stale(request.error())) co_return fail(std::move(request).error());
+    }
+  }
+  co_return co_await execute(recurring.of->with(recurring.operands), call);
 }
 
 Async<std::unique_ptr<RowStream>> PostgresBackend::run_exclusive(const query::Printed& printed, bool writes,
@@ -192,7 +207,7 @@ Async<std::string> PostgresBackend::value_of(query::Printed printed, Route route
   if (route == Route::lane) {
     ATHENA_CO_TRY(LaneRequestPtr request,
                   co_await lanes_.run({printed.sql, printed.params, false, call.deadline, false}, call.cancellation));
-    stream = std::make_unique<LaneStream>(std::move(request), std::move(printed.keys), call.cancellation);
+    stream = std::make_unique<LaneStream>(std::move(request), printed.keys, call.cancellation);
   } else {
     ATHENA_CO_TRY(stream, co_await run_exclusive(printed, false, call));
   }

@@ -12,6 +12,7 @@
 #include <athena/query/print.h>
 
 #include "postgres/exclusive.h"
+#include "postgres/kept_templates.h"
 #include "postgres/lanes.h"
 #include "postgres/listener.h"
 #include "postgres/route.h"
@@ -27,6 +28,7 @@ class PostgresBackend final : public Backend {
   ~PostgresBackend() override;
 
   Async<std::unique_ptr<RowStream>> execute(query::Statement statement, Call call) override;
+  Async<std::unique_ptr<RowStream>> execute_recurring(query::Recurring recurring, Call call) override;
   Async<std::unique_ptr<RowStream>> execute(Native native, Call call) override;
   Async<std::uint64_t> count(query::Select select, query::Count kind, Call call) override;
   Async<std::shared_ptr<const query::Schema>> schema(Call call, bool refresh) override;
@@ -69,6 +71,7 @@ class PostgresBackend final : public Backend {
   const std::shared_ptr<Shared> shared_;  // with the backends of the other loops; the last one to go frees it
   Runtime runtime_;
   Lanes lanes_;
+  KeptTemplates templates_;
   ExclusivePool pool_;
   Listener listener_;
   SchemaPtr schema_;

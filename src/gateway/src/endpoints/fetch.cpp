@@ -1,9 +1,8 @@
-#include <limits>
-
 #include <athena/base/digest.h>
 #include <athena/base/json_writer.h>
 
 #include "endpoints/routes.h"
+#include "fetch_templates.h"
 #include "parameters.h"
 #include "reply.h"
 #include "services.h"
@@ -17,29 +16,23 @@ std::string cache_key(const RequestContext& context) {
   Digest digest;
   digest.add(context.client().settings.name);
   digest.add(context.head().query);
-  if (context.document) digest.add(context.document->root().raw());
+  digest.add(context.request_body);
   const char options[] = {static_cast<char>(context.shape), context.strip_nulls ? '1' : '0'};
   digest.add({options, sizeof options});
   return digest.hex();
 }
 
-/// How many rows the caller gets. The statement asks for one more, which says whether there are more; `head` asks for
-/// none, but the statement still runs, so that names which do not exist are refused there too. Pages by cursor are as
-/// long as the stream makes them, which says itself whether there are more.
-std::uint64_t limit_and_one_more(query::FetchRequest& fetch) {
-  constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();  // that databases take
-  if (fetch.head) fetch.select.limit = 0;
-  if (fetch.select.cursor) return fetch.head ? 0 : kLargest;
-  const std::uint64_t limit = fetch.select.limit.value_or(kLargest);
-  if (!fetch.head && limit < kLargest) fetch.select.limit = limit + 1;
-  return limit;
-}
-
-Result<> accept(RequestContext& context, query::FetchRequest fetch) {
+/// What the head says beside a fetch, whether it was read or recalled.
+template <class Fetch>
+Result<> accept(RequestContext& context, const Fetch& fetch, const query::Select& select) {
   ATHENA_TRY(context.shape, decide_shape(context.head(), context.settings(), fetch.has_strip_nulls_field, false));
   context.strip_nulls = wants_strip_nulls(context.head(), fetch.strip_nulls);
-  context.table = fetch.select.from.name;
+  context.table = select.from.name;
   context.exchange.add_header("X-Athena-Cache", "off");
+  return {};
+}
+Result<> accept(RequestContext& context, query::FetchRequest fetch) {
+  ATHENA_TRY_VOID(accept(context, fetch, fetch.select));
   context.intent = std::move(fetch);
   return {};
 }
@@ -51,14 +44,35 @@ Result<> read_fetch_body(RequestContext& context) {
   return accept(context, std::move(fetch));
 }
 
+Result<> recall_fetch(RequestContext& context, RecalledFetch recalled) {
+  ATHENA_TRY_VOID(accept(context, *recalled.fetch, recalled.fetch->statement->select));
+  context.intent = std::move(recalled);
+  return {};
+}
+
 Result<> read_fetch_query(RequestContext& context) {
   ATHENA_TRY(const auto parameters, read_parameters(context.head().query));
   ATHENA_TRY(auto fetch, query::read_fetch_url(parameters, context.settings().read));
   return accept(context, std::move(fetch));
 }
 
-Async<> run_fetch(RequestContext& context, Services&) {
-  auto& fetch = std::get<query::FetchRequest>(context.intent);
+namespace {
+
+/// The rows, if they are all that is wanted.
+Async<> run_recalled(RequestContext& context, RecalledFetch& recalled) {
+  const std::string key = cache_key(context);
+  ATHENA_CO_TRY(auto stream, co_await context.backend().execute_recurring(
+                                 {recalled.fetch->statement, std::move(recalled.operands)}, context.call()));
+  RowsReply reply(context, "Fetched ", true);
+  reply.begin_rows(stream->columns());
+  ATHENA_CO_TRY(const bool more, co_await reply.append(*stream, recalled.fetch->limit));
+  reply.end_rows();
+  if (more && reply.member("has_more")) context.body().append("true");
+  reply.finish(key);
+  co_return Result<>{};
+}
+
+Async<> run_read(RequestContext& context, query::FetchRequest& fetch) {
   const query::Count count_kind = fetch.count;
   const std::string key = cache_key(context);
   std::optional<std::uint64_t> total;
@@ -86,6 +100,13 @@ Async<> run_fetch(RequestContext& context, Services&) {
   if (!cursor.empty() && reply.member("next_cursor")) json::append_string(context.body(), cursor);
   reply.finish(key);
   co_return Result<>{};
+}
+
+}  // namespace
+
+Async<> run_fetch(RequestContext& context, Services&) {
+  if (auto* recalled = std::get_if<RecalledFetch>(&context.intent)) return run_recalled(context, *recalled);
+  return run_read(context, std::get<query::FetchRequest>(context.intent));
 }
 
 }  // namespace athena::gateway

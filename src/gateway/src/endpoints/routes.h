@@ -8,6 +8,7 @@ namespace athena::gateway {
 
 // fetch.cpp
 Result<> read_fetch_body(RequestContext& context);
+Result<> recall_fetch(RequestContext& context, RecalledFetch recalled);
 Result<> read_fetch_query(RequestContext& context);
 Async<> run_fetch(RequestContext& context, Services& services);
 // update.cpp, insert.cpp, delete.cpp

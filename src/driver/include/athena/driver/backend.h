@@ -114,6 +114,8 @@ class Backend {
 
   /// Runs a statement of the common language. Errors: see query::to_sql, and 4xx.
   virtual Async<std::unique_ptr<RowStream>> execute(query::Statement statement, Call call) = 0;
+  /// The same for a Select that is asked often: a backend may keep what it made of the template.
+  virtual Async<std::unique_ptr<RowStream>> execute_recurring(query::Recurring recurring, Call call);
   /// Runs SQL as written, on a connection of its own that is reset before anyone else gets it. Several statements are
   /// one transaction; next() gives the last result set, take_results() the others (kept in memory: beyond 16 MiB it is
   /// result_too_large). Errors carry `position` in characters of the caller's text, `line` and `line_column`, and of

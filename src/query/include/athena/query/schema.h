@@ -68,6 +68,7 @@ struct UniqueKey {
 /// switched on, snake_case of camelCase. Never by prefix or guess.
 struct NameRules {
   bool camel_to_snake = false;
+  bool operator==(const NameRules&) const = default;
 };
 
 enum class TableKind : std::uint8_t { table, view };

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -90,6 +92,7 @@ struct Select {
   bool allow_filtering = false;
   /// Pages by cursor (contract 3.6): empty asks for one, a text goes on where the `next_cursor` that it was ended.
   std::optional<std::string> cursor;
+  bool operator==(const Select&) const = default;
 };
 
 /// A row to write: column and value, in the caller's order.
@@ -132,6 +135,19 @@ struct Delete {
 };
 
 using Statement = std::variant<Select, Insert, Update, Delete>;
+
+/// What many requests have in common: a Select whose conditions must all hold, each of them the equality of a column
+/// with one value. Which values is left open: those in `select` only say of what kind they are, Number or text.
+struct SelectTemplate {
+  Select select;
+  /// The statement; `operands`: one for each condition.
+  Select with(std::span<const Scalar> operands) const;
+};
+/// A Select that is asked often. `of` is the same object each time, so that what was made of it can be kept.
+struct Recurring {
+  std::shared_ptr<const SelectTemplate> of;
+  std::vector<Scalar> operands;
+};
 
 /// The table that a statement is about.
 const Table& target(const Statement& statement) noexcept;
