@@ -77,7 +77,14 @@ class BackendFixture : public ::testing::Test {
   }
   template <class Work>
   static Async<Answer> execute_and_drain(Backend& backend, Work work, Call call) {
-    ATHENA_CO_TRY(const std::unique_ptr<RowStream> stream, co_await backend.execute(std::move(work), call));
+    ATHENA_CO_TRY(std::unique_ptr<RowStream> stream, co_await backend.execute(std::move(work), call));
+    co_return co_await drain(std::move(stream));
+  }
+  static Async<Answer> recall_and_drain(Backend& backend, query::Recurring recurring, Call call) {
+    ATHENA_CO_TRY(std::unique_ptr<RowStream> stream, co_await backend.execute_recurring(std::move(recurring), call));
+    co_return co_await drain(std::move(stream));
+  }
+  static Async<Answer> drain(std::unique_ptr<RowStream> stream) {
     Answer answer;
     for (const ColumnInfo& column : stream->columns()) answer.columns.push_back(column.name);
     while (true) {

@@ -105,7 +105,7 @@ Async<std::unique_ptr<RowStream>> PostgresBackend::execute(query::Statement stat
 Async<std::unique_ptr<RowStream>> PostgresBackend::execute_recurring(query::Recurring recurring, Call call) {
   mark_used();
   if (!load_to_wait_for()) {
-    const auto kept = templates_.get(recurring.of, schema_, print_options(call));
+    const auto kept = templates_.get(recurring.of, schema_, call.names, KeptTemplate::make);
     if (kept->goes_on_lane) {
       const auto params = KeptTemplate::bind(recurring.operands);
       auto request =

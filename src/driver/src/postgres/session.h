@@ -12,11 +12,12 @@
 #include <athena/query/print.h>
 
 #include "postgres/exclusive.h"
-#include "postgres/kept_templates.h"
+#include "postgres/kept_template.h"
 #include "postgres/lanes.h"
 #include "postgres/listener.h"
 #include "postgres/route.h"
 #include "postgres/shared.h"
+#include "template_cache.h"
 
 namespace athena::driver::postgres {
 
@@ -71,7 +72,7 @@ class PostgresBackend final : public Backend {
   const std::shared_ptr<Shared> shared_;  // with the backends of the other loops; the last one to go frees it
   Runtime runtime_;
   Lanes lanes_;
-  KeptTemplates templates_;
+  TemplateCache<KeptTemplate> templates_;
   ExclusivePool pool_;
   Listener listener_;
   SchemaPtr schema_;

@@ -9,8 +9,10 @@
 #include "scylla/classify.h"
 #include "scylla/encode.h"
 #include "scylla/errors.h"
+#include "scylla/kept_template.h"
 #include "scylla/schema_load.h"
 #include "scylla/stream.h"
+#include "template_cache.h"
 
 namespace athena::driver::scylla {
 namespace {
@@ -66,6 +68,7 @@ class ScyllaBackend final : public Backend {
         ticks_(runtime.loop.watch([this](TimePoint now) { cluster_->tick(now); })) {}
 
   Async<StreamPtr> execute(query::Statement statement, Call call) override;
+  Async<StreamPtr> execute_recurring(query::Recurring recurring, Call call) override;
   Async<StreamPtr> execute(Native native, Call call) override;
   Async<std::uint64_t> count(query::Select select, query::Count kind, Call call) override;
   Async<SchemaPtr> schema(Call call, bool refresh) override {
@@ -84,6 +87,8 @@ class ScyllaBackend final : public Backend {
  private:
   Async<SchemaPtr> load_schema(Call call);
   Async<StreamPtr> run(const query::CqlPrinted& printed, std::vector<Bound>& bounds, RunOptions options, Call call);
+  Async<StreamPtr> run_kept(const KeptTemplate& kept, std::span<const query::Scalar> operands,
+                            std::vector<Bound>& bounds, Call call);
   Async<StreamPtr> run_one(const query::CqlPrinted& printed, const std::vector<Bound>& bounds, RunOptions options,
                            Call call);
   Result<> add_page(Source& source, const query::CqlPrinted& printed, std::string_view cursor) const;
@@ -91,6 +96,7 @@ class ScyllaBackend final : public Backend {
   Async<Source> source_of(const Native& native, bool writes, Call call);
   Async<PreparedPtr> prepare(std::string_view cql, std::string_view keyspace, bool caller_cql, Call call);
   Async<Bound> bind(const query::CqlStatement& statement, Call call);
+  Async<Bound> bind(const KeptTemplate& kept, std::span<const query::Scalar> operands, Call call);
   Result<StreamPtr> written(const query::CqlPrinted& printed, const std::vector<Bound>& bounds) const;
   Async<> after_ddl(std::shared_ptr<Connection> changed, Call call);
 
@@ -98,6 +104,7 @@ class ScyllaBackend final : public Backend {
   const std::shared_ptr<Shared> shared_;    // with the backends of the other loops
   const std::shared_ptr<Cluster> cluster_;  // with the streams
   StatementCache statements_;
+  TemplateCache<KeptTemplate> templates_;
   SchemaFollower follower_;
   Loop::Handle ticks_;
 };
@@ -121,6 +128,27 @@ Async<StreamPtr> ScyllaBackend::execute(query::Statement statement, Call call) {
     const bool may_retry = !again && (are_outdated(bounds) || co_await follower_.refreshed_after(error, call));
     if (!may_retry) co_return fail(std::move(error));
   }
+}
+
+Async<StreamPtr> ScyllaBackend::execute_recurring(query::Recurring recurring, Call call) {
+  cluster_->use();
+  ATHENA_CO_TRY(const SchemaPtr schema, co_await follower_.get(call));
+  const auto kept = templates_.get(recurring.of, schema, call.names, KeptTemplate::make);
+  if (kept->is_kept) {
+    std::vector<Bound> bounds;
+    auto stream = co_await run_kept(*kept, recurring.operands, bounds, call);
+    if (stream) co_return stream;
+    const bool may_retry = are_outdated(bounds) || co_await follower_.refreshed_after(stream.error(), call);
+    if (!may_retry) co_return fail(std::move(stream).error());
+  }
+  co_return co_await execute(recurring.of->with(recurring.operands), call);
+}
+
+Async<StreamPtr> ScyllaBackend::run_kept(const KeptTemplate& kept, std::span<const query::Scalar> operands,
+                                         std::vector<Bound>& bounds, Call call) {
+  ATHENA_CO_TRY(Bound bound, co_await bind(kept, operands, call));
+  bounds.push_back(std::move(bound));
+  co_return co_await run_one(kept.printed, bounds, {}, call);
 }
 
 /// `bounds` is filled: whoever asked looks there why it failed.
@@ -269,6 +297,19 @@ Async<Bound> ScyllaBackend::bind(const query::CqlStatement& statement, Call call
   for (std::size_t i = 0; i < binds.size(); ++i) {
     const query::CqlParam& param = statement.params[i];
     ATHENA_CO_TRY_VOID(bind_value(bound.values, param.value, param.column, binds[i].type));
+  }
+  co_return bound;
+}
+
+Async<Bound> ScyllaBackend::bind(const KeptTemplate& kept, std::span<const query::Scalar> operands, Call call) {
+  const query::CqlStatement& statement = kept.printed.statements.front();
+  Bound bound;
+  ATHENA_CO_TRY(bound.prepared, co_await prepare(statement.cql, {}, false, call));
+  const auto& binds = bound.prepared->binds;
+  if (binds.size() != kept.sources.size()) co_return malformed();
+  for (std::size_t i = 0; i < binds.size(); ++i) {
+    const query::Scalar& operand = operands[kept.sources[i]];
+    ATHENA_CO_TRY_VOID(bind_value(bound.values, operand, statement.params[i].column, binds[i].type));
   }
   co_return bound;
 }

@@ -122,6 +122,27 @@ TEST_F(Cql, reads_and_writes) {
   EXPECT_EQ(peer_.count(Opcode::execute), 3U);
 }
 
+TEST_F(Cql, a_template_is_printed_once_and_read_with_each_value) {
+  const auto of = std::make_shared<query::SelectTemplate>();
+  of->select = one();
+  const auto recall = [&](std::string id) {
+    return shown(wait_for(recall_and_drain(*backend_, {of, {number(id)}}, call())));
+  };
+  EXPECT_EQ(recall("1"), "'one'");
+  EXPECT_EQ(recall("2"), "'one'");
+  EXPECT_EQ(peer_.count(Opcode::prepare), 1U);
+  EXPECT_EQ(peer_.count(Opcode::execute), 2U);
+  EXPECT_NE(peer_.requests()[peer_.requests().size() - 2].body, peer_.requests().back().body);
+  EXPECT_EQ(recall("no number"), "invalid_text_representation");
+  // A node that forgot the statement, and one that knows it by another id by now.
+  bool forgot = false;
+  peer_.handle(on(Opcode::execute, [&](const PeerRequest& request) -> Handled {
+    if (std::exchange(forgot, true)) return std::nullopt;
+    return unprepared(request);
+  }));
+  EXPECT_EQ(recall("3"), "'one'");
+}
+
 TEST_F(Cql, the_same_in_version_4) {
   ScriptedPeer old({.highest_version = 4});
   target_.port = old.port();
