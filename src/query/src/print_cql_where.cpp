@@ -73,6 +73,11 @@ struct Pattern {
   std::string_view core;
   bool open_front = false, open_back = false;
 };
+std::unexpected<Error> unreadable_pattern() {
+  return fail(Code::invalid_condition,
+              "On scylla a pattern has % at its ends only, a text between them, and neither _ nor \\",
+              "Use forms like 'abc%', '%abc' and '%abc%'");
+}
 Result<Pattern> read_pattern(std::string_view text) {
   Pattern pattern{text};
   if (pattern.core.starts_with('%')) {
@@ -84,17 +89,16 @@ Result<Pattern> read_pattern(std::string_view text) {
     pattern.open_back = true;
   }
   if (!pattern.core.empty() && pattern.core.find_first_of("%_\\") == std::string_view::npos) return pattern;
-  return fail(Code::invalid_condition,
-              "On scylla a pattern has % at its ends only, a text between them, and neither _ nor \\",
-              "Use forms like 'abc%', '%abc' and '%abc%'");
+  return unreadable_pattern();
 }
 
-/// What LIKE gets. Error: a pattern that its index could not read.
+/// What LIKE gets. Error: a pattern that its index could not read, or a text that a pattern could not hold as it is.
 Result<std::string> pattern_text(const Predicate& predicate) {
-  const std::string text = to_text(predicate.operands.front());
-  const std::string pattern = predicate.op == Op::starts_with ? text + "%" : text;
-  ATHENA_TRY_VOID(read_pattern(pattern));
-  return pattern;
+  std::string text = to_text(predicate.operands.front());
+  ATHENA_TRY(const Pattern pattern, read_pattern(text));
+  if (predicate.op != Op::starts_with) return text;
+  if (pattern.open_front || pattern.open_back) return unreadable_pattern();
+  return text + "%";
 }
 
 /// How many conditions of CQL it comes to.
