@@ -41,6 +41,8 @@ def ids(client, conditions, table="users"):
         pytest.param("isdistinct", "score", 20, [1, 3, 5, 6], marks=NO_CQL),
         pytest.param("starts_with", "email", "da", [4], marks=refused(cql="unindexed_filter")),
         pytest.param("starts_with", "email", "%", [], marks=refused(cql="invalid_condition")),
+        pytest.param("ends_with", "email", "e@example.org", [5], marks=refused(cql="unindexed_filter")),
+        pytest.param("ends_with", "email", "%", [], marks=refused(cql="invalid_condition")),
         ("between", "score", [10, 20], [1, 2, 4]),
         ("EQ", "id", "2", [2]),
     ],

@@ -76,7 +76,7 @@ class Requests {
   static constexpr std::string_view kOperators[] = {
       "eq",     "neq",   "gt",   "gte",         "lt",         "lte",      "like",        "ilike",    "match",
       "imatch", "in",    "nin",  "is",          "isdistinct", "contains", "containedBy", "overlaps", "fts",
-      "plfts",  "phfts", "wfts", "starts_with", "between",    "cs",       "=",           "!="};
+      "plfts",  "phfts", "wfts", "starts_with", "ends_with",  "between",  "cs",          "=",        "!="};
   static constexpr std::string_view kHostile[] = {
       "'",    "\"", "\\", ";",  "--",      "/*",  "*/",   "$1", "?1",   "{c}",
       "{1}",  "$$", "\n", "::", "->",      "->>", ",",    ".",  "(",    ")",

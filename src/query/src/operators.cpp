@@ -23,6 +23,7 @@ constexpr std::string_view kContainedBy[] = {"cd", "<@", "contained", "contained
 constexpr std::string_view kOverlaps[] = {"ov", "&&", "overlap", "array_overlaps"};
 constexpr std::string_view kFts[] = {"@@", "text_search"};
 constexpr std::string_view kStartsWith[] = {"sw", "startswith", "^@"};
+constexpr std::string_view kEndsWith[] = {"ew", "endswith"};
 
 /// In the order of the enumerators. SQLite's LIKE minds no case, and gets the escape character that PostgreSQL's has by
 /// default; its GLOB minds it.
@@ -72,6 +73,8 @@ constexpr OpRow kRows[] = {
      "{v} @@ websearch_to_tsquery({1})", "", "", "wfts"},
     {Op::starts_with, "starts_with", kStartsWith, Arity::one, Form::prefix,
      "{t} ^@ {1}", "{t} GLOB {1}", "{c} LIKE {1}", "like"},
+    {Op::ends_with, "ends_with", kEndsWith, Arity::one, Form::suffix,
+     "{t} LIKE {1}", "{t} GLOB {1}", "{c} LIKE {1}", "like"},
     {Op::between, "between", {}, Arity::two, Form::value,
      "{c} BETWEEN {1} AND {2}", "{c} BETWEEN {1} AND {2}", "{c} >= {1} AND {c} <= {2}", "gte"},
 };

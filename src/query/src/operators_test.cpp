@@ -58,9 +58,9 @@ TEST(Operators, templates_use_known_placeholders_and_all_operands) {
 
 TEST(Operators, the_contract_has_these) {
   for (const std::string_view name :
-       {"eq",       "neq",    "gt",    "gte",   "lt",   "lte",         "like",     "ilike",
-        "match",    "imatch", "in",    "nin",   "is",   "isdistinct",  "contains", "containedBy",
-        "overlaps", "fts",    "plfts", "phfts", "wfts", "starts_with", "between"}) {
+       {"eq",       "neq",    "gt",    "gte",   "lt",   "lte",         "like",      "ilike",
+        "match",    "imatch", "in",    "nin",   "is",   "isdistinct",  "contains",  "containedBy",
+        "overlaps", "fts",    "plfts", "phfts", "wfts", "starts_with", "ends_with", "between"}) {
     ASSERT_NE(find_operator(name), nullptr) << name;
     EXPECT_EQ(find_operator(name)->name, name);
   }

@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::uint64_t kMaxLimit = std::numeric_limits<std::int32_t>::max();  // LIMIT is an int
 
-bool is_pattern(Op op) noexcept {
-  return op == Op::like || op == Op::starts_with;
-}
-
 }  // namespace
 
 Result<CqlPrinted> to_cql(const Statement& statement, const Schema& schema, const CqlOptions& options) {
@@ -97,8 +93,9 @@ Result<> CqlPrinter::append_filter(const Select& select, KeyUse& use) {
   ATHENA_TRY(Restrictions restrictions, restrictions_of(select.where, std::nullopt));
   use = use_key(restrictions);
   const auto served = check_indexes(restrictions, use);
-  if (!served && (!select.allow_filtering ||
-                  std::ranges::any_of(restrictions, [](const Restriction& r) { return is_pattern(r.predicate.op); }))) {
+  if (!served && (!select.allow_filtering || std::ranges::any_of(restrictions, [](const Restriction& r) {
+        return is_pattern(operator_row(r.predicate.op).form);
+      }))) {
     return served;
   }
   ATHENA_TRY_VOID(append_where(restrictions, false));

@@ -96,9 +96,10 @@ Result<Pattern> read_pattern(std::string_view text) {
 Result<std::string> pattern_text(const Predicate& predicate) {
   std::string text = to_text(predicate.operands.front());
   ATHENA_TRY(const Pattern pattern, read_pattern(text));
-  if (predicate.op != Op::starts_with) return text;
+  const Form form = operator_row(predicate.op).form;
+  if (form == Form::pattern) return text;
   if (pattern.open_front || pattern.open_back) return unreadable_pattern();
-  return text + "%";
+  return form == Form::prefix ? text + '%' : '%' + text;
 }
 
 /// How many conditions of CQL it comes to.
@@ -119,7 +120,7 @@ bool is_indexed(const Restriction& restriction) {
     const auto* json = std::get_if<JsonText>(&restriction.predicate.operands.front());
     return json && json->text.starts_with('{') ? index.entries : index.values;
   }
-  if (op != Op::like && op != Op::starts_with) return false;
+  if (!is_pattern(operator_row(op).form)) return false;
   const auto text = pattern_text(restriction.predicate);
   const auto pattern = text ? read_pattern(*text) : Result<Pattern>(std::unexpected(text.error()));
   return pattern && (pattern->open_front ? index.like : index.prefix);
@@ -180,8 +181,7 @@ Result<> CqlPrinter::collect(const Predicate& predicate, Restrictions& into) {
                       "Use eq or in with this column")
                     .with("column", column->name));
   }
-  if (row.form == Form::text || row.form == Form::prefix || predicate.op == Op::like)
-    ATHENA_TRY_VOID(pattern_text(predicate));
+  if (is_pattern(row.form)) ATHENA_TRY_VOID(pattern_text(predicate));
   into.push_back(std::move(restriction));
   return {};
 }
@@ -311,7 +311,7 @@ Error CqlPrinter::unindexed(const Restriction& restriction) const {
     text = "Column " + name + " of table " + quoted(table_->name) + " is not of the key, and no index serves '" +
            std::string(operator_row(restriction.predicate.op).name) + "' on it: every row would be read";
   }
-  const bool can_filter = restriction.predicate.op != Op::like && restriction.predicate.op != Op::starts_with;
+  const bool can_filter = !is_pattern(operator_row(restriction.predicate.op).form);
   return Error(Code::unindexed_filter, std::move(text),
                what_works() + (can_filter ? ". \"allow_filtering\": true lets a read filter all the same" : ""))
       .with("column", column.name)
@@ -333,7 +333,7 @@ Result<> CqlPrinter::append_restriction(const Restriction& restriction) {
   const Predicate& predicate = restriction.predicate;
   const OpRow& row = operator_row(predicate.op);
   if (predicate.op == Op::contains) return append_contains(restriction);
-  if (predicate.op == Op::like || predicate.op == Op::starts_with) return append_like(restriction);
+  if (is_pattern(row.form)) return append_like(restriction);
   return append_template(row.cql, restriction);
 }
 

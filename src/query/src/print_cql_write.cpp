@@ -13,35 +13,9 @@ std::unexpected<Error> unsupported(std::string text, std::string hint) {
   return fail(Code::feature_not_supported, std::move(text), std::move(hint));
 }
 
+/// Of the operators that CQL has, those that IF takes.
 bool is_condition(Op op) noexcept {
-  switch (op) {
-    case Op::eq:
-    case Op::gt:
-    case Op::gte:
-    case Op::lt:
-    case Op::lte:
-    case Op::in:
-    case Op::between:
-      return true;
-    case Op::neq:
-    case Op::like:
-    case Op::ilike:
-    case Op::match:
-    case Op::imatch:
-    case Op::nin:
-    case Op::is:
-    case Op::isdistinct:
-    case Op::contains:
-    case Op::contained_by:
-    case Op::overlaps:
-    case Op::fts:
-    case Op::plfts:
-    case Op::phfts:
-    case Op::wfts:
-    case Op::starts_with:
-      return false;
-  }
-  return false;
+  return op != Op::contains && !is_pattern(operator_row(op).form);
 }
 
 Result<> check_affected(const std::optional<std::uint64_t>& most) {

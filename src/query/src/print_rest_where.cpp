@@ -41,15 +41,6 @@ Result<std::string> regex_of_like(std::string_view pattern) {
   return regex += '$';
 }
 
-std::string like_of_prefix(std::string_view prefix) {
-  std::string pattern;
-  for (const char c : prefix) {
-    if (c == '%' || c == '_' || c == '\\') pattern += '\\';
-    pattern += c;
-  }
-  return pattern += '%';
-}
-
 /// In a pair of its own such a name would be taken for a path to another table, and the condition for one that a write
 /// has nothing to do with.
 bool has_dot(std::string_view field) noexcept {
@@ -211,7 +202,7 @@ Result<RestPrinter::Test> RestPrinter::test_of(const Predicate& predicate, const
   const OpRow& row = operator_row(predicate.op);
   if (row.rest.empty()) return fail(unsupported_operator(row, Language::rest, "supabase"));
   const Scalar& operand = predicate.operands.front();
-  if (row.form == Form::text || row.form == Form::pattern || row.form == Form::prefix) return pattern_test(predicate);
+  if (row.form == Form::text || is_pattern(row.form)) return pattern_test(predicate);
   Test test;
   const bool null_comparison = row.form == Form::value && is_null(operand);
   if (null_comparison) ATHENA_TRY_VOID(check_null_comparison(predicate));
@@ -243,7 +234,9 @@ Result<RestPrinter::Test> RestPrinter::pattern_test(const Predicate& predicate) 
   std::string text = to_text(predicate.operands.front());
   ATHENA_TRY_VOID(check_text(text));
   std::string op(operator_row(predicate.op).rest);
-  if (predicate.op == Op::starts_with) text = like_of_prefix(text);
+  const Form form = operator_row(predicate.op).form;
+  if (form == Form::prefix) text = like_of_text(text) + '%';
+  if (form == Form::suffix) text = '%' + like_of_text(text);
   const bool is_regex = predicate.op == Op::match || predicate.op == Op::imatch;
   if (!is_regex && text.contains('*')) {
     ATHENA_TRY(text, regex_of_like(text));

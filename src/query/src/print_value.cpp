@@ -369,11 +369,21 @@ void append_literally(std::string& glob, char c) {
 
 }  // namespace
 
-std::string glob_of_prefix(std::string_view prefix) {
+std::string like_of_text(std::string_view text) {
   std::string pattern;
-  pattern.reserve(prefix.size() + 1);
-  for (const char c : prefix) append_literally(pattern, c);
-  return pattern += '*';
+  pattern.reserve(text.size() + 1);
+  for (const char c : text) {
+    if (c == '%' || c == '_' || c == '\\') pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
+std::string glob_of_text(std::string_view text) {
+  std::string pattern;
+  pattern.reserve(text.size() + 1);
+  for (const char c : text) append_literally(pattern, c);
+  return pattern;
 }
 
 Result<Param> to_glob(std::string_view like_pattern) {

@@ -31,8 +31,9 @@ Result<Param> to_set_param(const Scalar& value, const ValueType& type);
 
 /// The value's text, whatever it is: for patterns and searches.
 std::string to_text(const Scalar& value);
-/// A GLOB pattern for what starts with `prefix`.
-std::string glob_of_prefix(std::string_view prefix);
+/// A pattern of LIKE, or of GLOB, that matches `text` and nothing else.
+std::string like_of_text(std::string_view text);
+std::string glob_of_text(std::string_view text);
 /// A LIKE pattern, escaped by backslashes, as a GLOB pattern. Error: invalid_value, it ends with half an escape.
 Result<Param> to_glob(std::string_view like_pattern);
 /// The value of a parameter for SQLite as an element of a JSON array. It is exact: SQLite reads 64-bit integers there.

@@ -140,7 +140,10 @@ Result<Param> Printer::operand(const Predicate& predicate, std::size_t index, co
       if (is_postgres()) return Param{ParamKind::text, to_text(value)};
       return to_glob(to_text(value));
     case Form::prefix:
-      return Param{ParamKind::text, is_postgres() ? to_text(value) : glob_of_prefix(to_text(value))};
+      return Param{ParamKind::text, is_postgres() ? to_text(value) : glob_of_text(to_text(value)) + '*'};
+    case Form::suffix:
+      return Param{ParamKind::text,
+                   is_postgres() ? '%' + like_of_text(to_text(value)) : '*' + glob_of_text(to_text(value))};
     case Form::set:
       return to_set_param(value, column.value_type());
     case Form::list:

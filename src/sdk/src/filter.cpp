@@ -108,6 +108,9 @@ Filter ilike(std::string_view column, std::string_view pattern) {
 Filter starts_with(std::string_view column, std::string_view prefix) {
   return one(column, query::Op::starts_with, prefix);
 }
+Filter ends_with(std::string_view column, std::string_view suffix) {
+  return one(column, query::Op::ends_with, suffix);
+}
 Filter in(std::string_view column, std::vector<Value> values) {
   return compare(column, query::Op::in, std::move(values));
 }

@@ -34,6 +34,7 @@ enum class Op : std::uint8_t {
   phfts,
   wfts,
   starts_with,
+  ends_with,
   between
 };
 
@@ -51,11 +52,17 @@ enum class Form : std::uint8_t {
   text,     ///< text; the column is compared as text
   pattern,  ///< a LIKE pattern (SQLite gets a GLOB pattern of it, which minds the case whatever the settings are)
   prefix,   ///< the same, but what the text starts with (SQLite gets a GLOB pattern of it)
+  suffix,   ///< what the text ends with (every language gets a pattern of its own of it)
   list,     ///< all operands in one parameter, so that the statement is the same for any number of them
   word,     ///< one of the words of `is`: becomes SQL of our own
   set,      ///< an array, range or JSON document, as the column is
   query     ///< a full-text query
 };
+
+/// Whether LIKE, or what the language has in its place, gets a pattern.
+constexpr bool is_pattern(Form form) noexcept {
+  return form == Form::pattern || form == Form::prefix || form == Form::suffix;
+}
 
 struct OpRow {
   Op op;

@@ -43,6 +43,7 @@ Filter lte(std::string_view column, Value value);
 Filter like(std::string_view column, std::string_view pattern);
 Filter ilike(std::string_view column, std::string_view pattern);
 Filter starts_with(std::string_view column, std::string_view prefix);
+Filter ends_with(std::string_view column, std::string_view suffix);
 Filter in(std::string_view column, std::vector<Value> values);      ///< none: matches nothing
 Filter not_in(std::string_view column, std::vector<Value> values);  ///< none: matches everything
 Filter between(std::string_view column, Value lower, Value upper);  ///< both included
