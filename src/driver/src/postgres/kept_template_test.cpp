@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "template_fixture.h"
+
 namespace athena::driver::postgres {
 namespace {
 
@@ -23,31 +25,18 @@ std::shared_ptr<const query::Schema> schema_with(std::vector<query::TypeClass> t
   return std::make_shared<query::Schema>(std::vector{table}, std::vector<std::string>{"public"});
 }
 
-query::SelectTemplate where(std::vector<std::pair<std::string, Scalar>> conditions) {
-  query::SelectTemplate of;
-  of.select.from.name = "t";
-  of.select.limit = 101;
-  for (auto& [column, value] : conditions) {
-    query::Predicate predicate;
-    predicate.column.name = column;
-    predicate.operands.push_back(value);
-    of.select.where.terms.emplace_back(predicate);
-  }
-  return of;
-}
-
 TEST(KeptTemplate, of_a_read_by_key_goes_on_a_lane_and_may_share) {
   const auto schema = schema_with({TypeClass::integer, TypeClass::text});
-  const KeptTemplate kept = KeptTemplate::make(where({{"a", Number{"1"}}}), *schema, {});
+  const KeptTemplate kept = KeptTemplate::make(template_of({{"a", Number{"1"}}}), *schema, {});
   EXPECT_TRUE(kept.goes_on_lane);
   EXPECT_TRUE(kept.may_share);
-  EXPECT_FALSE(KeptTemplate::make(where({{"b", std::string("x")}}), *schema, {}).may_share);
+  EXPECT_FALSE(KeptTemplate::make(template_of({{"b", std::string("x")}}), *schema, {}).may_share);
 }
 
 TEST(KeptTemplate, bind_what_printing_would) {
   const auto schema = schema_with({TypeClass::integer, TypeClass::text, TypeClass::uuid, TypeClass::boolean});
   const auto of =
-      where({{"b", Number{"1"}}, {"a", std::string("x")}, {"c", std::string("x")}, {"d", std::string("x")}});
+      template_of({{"b", Number{"1"}}, {"a", std::string("x")}, {"c", std::string("x")}, {"d", std::string("x")}});
   const std::vector<Scalar> operands = {Number{"-42"}, std::string("7"), std::string("{[\"'"), std::string("yes")};
   const KeptTemplate kept = KeptTemplate::make(of, *schema, {});
   ASSERT_TRUE(kept.goes_on_lane);
@@ -59,14 +48,15 @@ TEST(KeptTemplate, bind_what_printing_would) {
 
 TEST(KeptTemplate, leave_to_printing_what_is_spelled_by_its_value) {
   const auto schema = schema_with({TypeClass::integer, TypeClass::json, TypeClass::array});
-  EXPECT_FALSE(KeptTemplate::make(where({{"b", std::string("x")}}), *schema, {}).goes_on_lane);
-  EXPECT_FALSE(KeptTemplate::make(where({{"a", Number{"1"}}, {"c", std::string("x")}}), *schema, {}).goes_on_lane);
+  EXPECT_FALSE(KeptTemplate::make(template_of({{"b", std::string("x")}}), *schema, {}).goes_on_lane);
+  EXPECT_FALSE(
+      KeptTemplate::make(template_of({{"a", Number{"1"}}, {"c", std::string("x")}}), *schema, {}).goes_on_lane);
 }
 
 TEST(KeptTemplate, leave_to_printing_what_is_an_error_or_no_short_answer) {
   const auto schema = schema_with({TypeClass::integer, TypeClass::text});
-  EXPECT_FALSE(KeptTemplate::make(where({{"no", Number{"1"}}}), *schema, {}).goes_on_lane);
-  query::SelectTemplate unbounded = where({{"b", std::string("x")}});
+  EXPECT_FALSE(KeptTemplate::make(template_of({{"no", Number{"1"}}}), *schema, {}).goes_on_lane);
+  query::SelectTemplate unbounded = template_of({{"b", std::string("x")}});
   unbounded.select.limit.reset();
   EXPECT_FALSE(KeptTemplate::make(unbounded, *schema, {}).goes_on_lane);
 }

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "template_fixture.h"
+
 namespace athena::driver::scylla {
 namespace {
 
@@ -25,21 +27,8 @@ query::Schema schema() {
   return query::Schema({table}, {"ks"});
 }
 
-query::SelectTemplate where(std::vector<std::pair<std::string, Scalar>> conditions) {
-  query::SelectTemplate of;
-  of.select.from.name = "t";
-  of.select.limit = 101;
-  for (auto& [column, value] : conditions) {
-    query::Predicate predicate;
-    predicate.column.name = column;
-    predicate.operands.push_back(value);
-    of.select.where.terms.emplace_back(predicate);
-  }
-  return of;
-}
-
 TEST(CqlKeptTemplate, knows_which_operand_is_which_parameter) {
-  const query::SelectTemplate of = where({{"part", std::string("b")}, {"id", std::string("a")}});
+  const query::SelectTemplate of = template_of({{"part", std::string("b")}, {"id", std::string("a")}});
   const KeptTemplate kept = KeptTemplate::make(of, schema(), {});
   ASSERT_TRUE(kept.is_kept);
   EXPECT_THAT(kept.sources, ElementsAre(1U, 0U)) << "CQL orders them by the table";
@@ -51,11 +40,14 @@ TEST(CqlKeptTemplate, knows_which_operand_is_which_parameter) {
 }
 
 TEST(CqlKeptTemplate, is_none_of_what_depends_on_the_values_or_fails) {
-  EXPECT_FALSE(KeptTemplate::make(where({{"id", std::string("a")}, {"id", std::string("b")}}), schema(), {}).is_kept);
-  EXPECT_FALSE(KeptTemplate::make(where({{"id", std::string("a")}, {"part", std::string("a")}}), schema(), {}).is_kept)
+  EXPECT_FALSE(
+      KeptTemplate::make(template_of({{"id", std::string("a")}, {"id", std::string("b")}}), schema(), {}).is_kept);
+  EXPECT_FALSE(
+      KeptTemplate::make(template_of({{"id", std::string("a")}, {"part", std::string("a")}}), schema(), {}).is_kept)
       << "its operands cannot be told apart";
-  EXPECT_FALSE(KeptTemplate::make(where({{"no", std::string("a")}}), schema(), {}).is_kept);
-  EXPECT_FALSE(KeptTemplate::make(where({{"body", std::string("a")}}), schema(), {}).is_kept) << "no index serves it";
+  EXPECT_FALSE(KeptTemplate::make(template_of({{"no", std::string("a")}}), schema(), {}).is_kept);
+  EXPECT_FALSE(KeptTemplate::make(template_of({{"body", std::string("a")}}), schema(), {}).is_kept)
+      << "no index serves it";
 }
 
 }  // namespace
