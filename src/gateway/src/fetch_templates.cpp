@@ -43,9 +43,9 @@ bool is_value_member(std::string_view before) noexcept {
   return before.ends_with('"') || before.ends_with("\"eq_");
 }
 
-/// A value of the same kind that is told from those with another index.
-query::Scalar stand_in(const query::Scalar& value, std::size_t index) {
-  const std::string name = std::to_string(900'000'000'000'000 + index);
+/// A value of the same kind that is told from those with another number.
+query::Scalar stand_in(const query::Scalar& value, std::uint64_t number) {
+  const std::string name = std::to_string(number);
   if (std::holds_alternative<query::Number>(value)) return query::Number{name};
   return "value " + name;
 }
@@ -143,6 +143,20 @@ std::optional<RecalledFetch> FetchTemplates::find(std::string_view body) {
   return RecalledFetch{found->second, std::move(cut_.values)};
 }
 
+/// The body of the frame with stand-ins from `first` on, if its conditions compare with them.
+Result<query::FetchRequest> FetchTemplates::read_with(std::uint64_t first, std::size_t conditions,
+                                                      const query::ReadOptions& options) const {
+  const std::size_t count = cut_.values.size();
+  std::vector<query::Scalar> others;
+  for (std::size_t i = 0; i < count; ++i) others.push_back(stand_in(cut_.values[i], first + i * conditions / count));
+  const std::string body = put_together(cut_.frame, others);
+  ATHENA_TRY(const auto document, json::Document::parse(body));
+  ATHENA_TRY(auto fetch, query::read_fetch(document.root(), options));
+  const bool are_single = count == conditions || fold_pairs(others);
+  if (!are_single || !is_plain(fetch) || !compares_with(fetch.select.where, others)) return fail(Code::invalid_request);
+  return fetch;
+}
+
 void FetchTemplates::learn(const query::FetchRequest& fetch, const query::ReadOptions& options) {
   if (!std::exchange(is_cut_, false) || !is_plain(fetch)) return;
   const std::size_t conditions = fetch.select.where.terms.size(), values = cut_.values.size();
@@ -151,15 +165,13 @@ void FetchTemplates::learn(const query::FetchRequest& fetch, const query::ReadOp
   digest.add(cut_.frame);
   std::uint64_t& seen = seen_[digest.value() % seen_.size()];
   if (std::exchange(seen, digest.value()) != digest.value()) return;
-  // It is read again with values that nothing else of it is: they must be what its conditions compare with.
-  std::vector<query::Scalar> others;
-  for (std::size_t i = 0; i < values; ++i) others.push_back(stand_in(cut_.values[i], i * conditions / values));
-  const std::string body = put_together(cut_.frame, others);
-  const auto document = json::Document::parse(body);
-  if (!document) return;
-  auto again = query::read_fetch(document->root(), options);
-  if (values != conditions && !fold_pairs(others)) return;
-  if (!again || !is_plain(*again) || !compares_with(again->select.where, others)) return;
+  // It is read twice more, each time with other values: what its conditions compare with is the values of the frame,
+  // since a value that stands fixed in the body cannot be the one and the other.
+  Result<query::FetchRequest> again;
+  for (const std::uint64_t first : {700'000'000'000'000U, 900'000'000'000'000U}) {
+    again = read_with(first, conditions, options);
+    if (!again) return;
+  }
   FetchTemplate made;
   made.limit = limit_and_one_more(*again);
   made.strip_nulls = again->strip_nulls;

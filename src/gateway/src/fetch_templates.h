@@ -59,6 +59,9 @@ class FetchTemplates {
     bool make(std::string_view body);
   };
 
+  Result<query::FetchRequest> read_with(std::uint64_t first, std::size_t conditions,
+                                        const query::ReadOptions& options) const;
+
   Cut cut_;                                  // of the body that find() was asked for last; its room is used again
   bool is_cut_ = false;                      // false: that body is none for us
   std::array<std::uint64_t, 1'024> seen_{};  // digests of frames, by their last bits: what comes once is not kept

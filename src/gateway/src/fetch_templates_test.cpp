@@ -84,6 +84,10 @@ TEST(FetchTemplates, take_no_value_for_one_of_a_condition_that_is_none) {
       R"({"eq_value":5,"view_name":"t","conditions":[{"eq_column":"a","eq_value":5},{"eq_column":"b","eq_value" :5}]})",
       R"({"value":"x","table_name":"t","conditions":[{"eq_column":"a","eq_value" :"x"}]})",
       R"({"table_name":"t","extra":{"value":3},"conditions":[{"eq_column":"a","eq_value": 3}]})",
+      // The same, with a value that might stand in for the ignored one.
+      R"({"value":5,"table_name":"t","conditions":[{"eq_column":"a","eq_value" :700000000000000}]})",
+      R"({"value":5,"table_name":"t","conditions":[{"eq_column":"a","eq_value" :900000000000000}]})",
+      R"({"value":"x","table_name":"t","conditions":[{"eq_column":"a","eq_value":"\u0076alue 900000000000000"}]})",
       // Other operators, lists, trees, null, booleans, and what has an escape.
       R"({"table_name":"t","conditions":[{"operator":"gt","column":"a","value":3}]})",
       R"({"table_name":"t","conditions":[{"operator":"in","column":"a","value":[1,2]}]})",

@@ -32,6 +32,7 @@ KeptTemplate KeptTemplate::make(const query::SelectTemplate& of, const query::Sc
   }
   if (choose_route(of.select, *printed) != Route::lane) return {};
   const bool may_share = may_share_sync(of.select, *printed);
+  printed->table = nullptr;  // the schema may go first
   return {.printed = *std::move(printed), .goes_on_lane = true, .may_share = may_share};
 }
 

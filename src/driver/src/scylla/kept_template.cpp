@@ -31,6 +31,7 @@ KeptTemplate KeptTemplate::make(const query::SelectTemplate& of, const query::Sc
   }
   if (kept.sources.size() != of.select.where.terms.size()) return {};
   kept.printed = *std::move(printed);
+  kept.printed.table = nullptr;  // the schema may go first
   kept.is_kept = true;
   return kept;
 }
